@@ -1,0 +1,8 @@
+"""A real Kafka and a real PostgreSQL for this machine, from packages alone."""
+
+from deploy.local.errors import StackError
+from deploy.local.kafka import KAFKA_VERSION, KafkaBroker
+from deploy.local.postgres import PostgresServer
+from deploy.local.stack import DATABASE, Stack
+
+__all__ = ["DATABASE", "KAFKA_VERSION", "KafkaBroker", "PostgresServer", "Stack", "StackError"]

