@@ -1,7 +1,8 @@
 """
-The contract as data: reads `topics/*.toml` and `schemas/messages/*.json` once, at start, and checks them.
+The contract as data: `topics/*.toml` and `schemas/messages/*.json`, read and checked at start.
 
-What is published is what is executed: the validators here are compiled from the very files that channels read.
+What is published is what is executed: the validators here are compiled from the very files that
+channels read.
 """
 
 import json
@@ -46,8 +47,9 @@ class TopicSpec:
     """
     One topic, as its TOML file states it.
 
-    `role` is the file's name, `key` says what the key of a record is, `key_fields` names the field that is the key for
-    each type of command (none: it isn't in the command). `schema` is a file below `schemas/`; `config` is Kafka's.
+    `role` is the file's name, `key` says what the key of a record is, `key_fields` names the
+    field that is the key for each type of command (none: it isn't in the command). `schema` is a
+    file below `schemas/`; `config` is Kafka's.
     """
 
     role: str
@@ -70,8 +72,8 @@ class Contract:
     """
     Everything that is agreed with channels.
 
-    `topics` by role, `schemas` (references resolved) and `validators` by file name without version, `commands` holds
-    the validator of each type of command.
+    `topics` by role, `schemas` (references resolved) and `validators` by file name without
+    version, `commands` holds the validator of each type of command.
     """
 
     topics: Mapping[str, TopicSpec]

@@ -1,1 +1,1 @@
-"""What the product knows about payments. Pure: no I/O, no async, no clock, no settings, no logger."""
+"""What the product knows about payments. Pure: no I/O, no async, no clock, no logger."""

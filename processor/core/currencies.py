@@ -1,16 +1,15 @@
 """
-The currencies of payments: active ISO 4217 codes with their digits, without metals, funds, baskets and test codes.
+The currencies of payments: active ISO 4217 codes with their digits.
 
-A copy of `schemas/currencies.v1.json`, because nothing in `core` reads files; a test holds the two equal.
+Without metals, funds, baskets and test codes. A copy of `schemas/currencies.v1.json`, because
+nothing in `core` reads files; a test holds the two equal.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 _BY_DIGITS: Final = {
-    0: (
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
-    ),
+    0: ("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),
     2: (
         "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD "
         "CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS "

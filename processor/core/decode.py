@@ -1,9 +1,10 @@
 """
-The first step of the line: the bytes of a record become a typed command, or the reason why they can't.
+The first step of the line: a record's bytes become a typed command, or the reason why they can't.
 
-A plain valid command takes the fast path: orjson, the published schema, a count of quotes that proves no key appears
-twice, and its reader. Whatever falls off it is read again, strictly, and classified exactly. Both paths share the
-schema and the readers, and the fast one accepts nothing that the strict one would refuse.
+A plain valid command takes the fast path: orjson, the published schema, a count of quotes that
+proves no key appears twice, and its reader. Whatever falls off it is read again, strictly, and
+classified exactly. Both paths share the schema and the readers, and the fast one accepts nothing
+that the strict one would refuse.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from processor.core.commands import READERS, Command, Misfit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jsonschema_rs import ValidationError, Validator
+    from jsonschema_rs import ValidationError
 
     from processor.contracts import Contract
 
@@ -32,7 +33,7 @@ _NAME_CHARACTERS_MAX: Final = 40
 """As much of a name that a client chose is shown in a detail."""
 
 POINTER_CHARACTERS_MAX: Final = 256
-"""A longer pointer gives way to that of the object around; only keys of metadata can be that long."""
+"""A longer pointer gives way to that of the object around it."""
 
 
 class InvalidReason(StrEnum):
@@ -51,8 +52,8 @@ class Invalid(msgspec.Struct, frozen=True):
     """
     A record that is no command.
 
-    `pointer` is RFC 6901, "" for the whole; `detail` is one short line. `transaction_id` (lower case) and `channel` are
-    there where they could be read.
+    `pointer` is RFC 6901, "" for the whole; `detail` is one short line. `transaction_id` (lower
+    case) and `channel` are there where they could be read.
     """
 
     reason: InvalidReason
@@ -136,7 +137,7 @@ def _quotes(document: dict[str, Any]) -> int:
 
 
 def _schema_fault(errors: Iterator[ValidationError]) -> Misfit | None:
-    """Choose one fault of possibly many, the same each time: the outermost, then the first by name."""
+    """Choose one fault of possibly many: the outermost, then the first by name."""
     faults = [Misfit(_pointer(error.instance_path), _detail(error)) for error in errors]
     return min(faults, key=lambda fault: fault.pointer, default=None)
 
@@ -151,23 +152,22 @@ def _detail(error: ValidationError) -> str:
     """Say in one short line what is wrong, without the value."""
     match error.kind:
         case Kind.Required(property=name):
-            return f"{_shown(name)} is missing"
+            detail = f"{_shown(name)} is missing"
         case Kind.AdditionalProperties(unexpected=names):
-            return f"no field is named {_shown(names[0])}"
+            detail = f"no field is named {_shown(names[0])}"
         case Kind.Type(types=types):
-            return f"not of type {' or '.join(types)}"
+            detail = f"not of type {' or '.join(types)}"
         case Kind.Format(format=name):
-            return f"not a real {name}"
-        case Kind.MaxLength(limit=limit):
-            return f"more than {limit} characters"
-        case Kind.MaxProperties(limit=limit):
-            return f"more than {limit} pairs"
+            detail = f"not a real {name}"
+        case Kind.MaxLength(limit=limit) | Kind.MaxProperties(limit=limit):
+            detail = f"longer than {limit}"
         case Kind.PropertyNames():
-            return "a key is empty or has control characters"
+            detail = "a key is empty or has control characters"
         case Kind.FalseSchema():
-            return "not allowed here"
+            detail = "not allowed here"
         case kind:
-            return f"refused by the schema's {_shown(kind.name)}"
+            detail = f"refused by the schema's {kind.name!r}"
+    return detail
 
 
 def _shown(name: str) -> str:

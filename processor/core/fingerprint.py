@@ -1,7 +1,8 @@
 """
 What tells a repeat of a command from a conflict under the same id: a hash of its typed content.
 
-The hashed text is JSON without white space in UTF-8, keys sorted by code point. A change of that text is a new version.
+The hashed text is JSON without white space in UTF-8, keys sorted by code point. A change of that
+text is a new version.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import msgspec
 import orjson
 
 FINGERPRINT_VERSION: Final = 1
-"""Stored beside each fingerprint; two fingerprints of different versions say nothing about each other."""
+"""Stored beside each fingerprint; those of different versions can't be compared."""
 
 
 def fingerprint(content: dict[str, object]) -> bytes:
@@ -20,7 +21,7 @@ def fingerprint(content: dict[str, object]) -> bytes:
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A top-level field in which a conflicting command differs: its value at `first` and `now`, None where absent."""
+    """A top-level field that differs: its value at `first` and `now`, None where absent."""
 
     field: str
     first: object

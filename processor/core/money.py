@@ -14,7 +14,7 @@ def to_minor(text: str, digits: int) -> int:
     """
     Read a decimal text in major units as minor units.
 
-    Raises ValueError where the text is no plain decimal number or writes more than `digits` decimals.
+    Raises ValueError for what is no plain decimal number or has more than `digits` decimals.
     """
     whole, point, fraction = text.partition(".")
     figures = whole + fraction
@@ -25,7 +25,7 @@ def to_minor(text: str, digits: int) -> int:
 
 
 def to_major(minor: int, digits: int) -> str:
-    """Write minor units in major units with exactly `digits` decimals; negative amounts keep their sign."""
+    """Write minor units in major units with exactly `digits` decimals."""
     if digits == 0:
         return str(minor)
     sign, figures = ("-", str(-minor)) if minor < 0 else ("", str(minor))

@@ -1,8 +1,9 @@
 """
-JSON as RFC 8259 defines it, and stricter: where two readers could understand a text differently, it is refused.
+JSON as RFC 8259 defines it, and stricter: what two readers may read differently is refused.
 
-Refused beside broken JSON: duplicate keys, a byte-order mark, NaN and Infinity, lone surrogates, and nesting deeper
-than `DEPTH_MAX`. Slower than orjson, so it reads only what the fast path can't vouch for.
+Refused beside broken JSON: duplicate keys, a byte-order mark, NaN and Infinity, lone surrogates,
+and nesting deeper than `DEPTH_MAX`. Slower than orjson, so it reads only what the fast path can't
+vouch for.
 """
 
 import json
