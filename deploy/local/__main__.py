@@ -15,14 +15,13 @@ from deploy.local import jars, ports
 from deploy.local.errors import StackError
 from deploy.local.kafka import KAFKA_VERSION
 from deploy.local.progress import jar_progress
-from deploy.local.stack import Stack
+from deploy.local.stack import DATABASE, VARIABLES, Stack
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 DATA: Final = CHECKOUT / "build" / "local"
 # Taken at the first start if they are free, so that examples can name them.
 KAFKA_PORT: Final = 19092
 POSTGRES_PORT: Final = 15432
-VARIABLES: Final = ("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", "PROCESSOR_DATABASE_URL")
 
 data_option = click.option(
     "--data",
@@ -165,7 +164,7 @@ def _show(stack: Stack) -> bool:
     else:
         click.echo("  Kafka       not running")
     if postgres:
-        url = stack.env()["PROCESSOR_DATABASE_URL"]
+        url = stack.postgres.url(DATABASE)
         click.echo(f"  PostgreSQL  {url}  (process {postgres})")
     else:
         click.echo("  PostgreSQL  not running")

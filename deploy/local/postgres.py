@@ -140,7 +140,7 @@ class PostgresServer:
             self._create(account)
         self._write_settings(port, account)
         self._daemon.launch(
-            [str(self._binaries / "postgres"), "-D", str(self.data)],
+            [self.program("postgres"), "-D", str(self.data)],
             environment=_environment(),
             account=account,
             # SIGINT is PostgreSQL's fast shutdown: it cuts connections and ends in order.
@@ -186,6 +186,10 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop a database if it exists, cutting its connections."""
         self.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def program(self, name: str) -> str:
+        """Return the path of one of PostgreSQL's programs, such as psql or pg_basebackup."""
+        return str(self._binaries / name)
 
     def query(self, sql: str, database: str = "postgres") -> str:
         """Run one statement with psql and return its rows, unaligned."""
@@ -249,7 +253,7 @@ class PostgresServer:
         program, *options = words
         before = launcher(account, None) if account is not None else []
         done = subprocess.run(
-            [*before, str(self._binaries / program), *options],
+            [*before, self.program(program), *options],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -10,6 +10,7 @@ from deploy.local.kafka import KAFKA_VERSION, KafkaBroker
 from deploy.local.postgres import PostgresServer
 
 DATABASE: Final = "payments"
+VARIABLES: Final = ("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", "PROCESSOR_DATABASE_URL")
 
 
 class Stack:
@@ -63,10 +64,8 @@ class Stack:
 
     def env(self) -> dict[str, str]:
         """Return the environment variables by which the processor finds this stack."""
-        return {
-            "PROCESSOR_KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
-            "PROCESSOR_DATABASE_URL": self.postgres.url(DATABASE),
-        }
+        values = (self.broker.bootstrap_servers, self.postgres.url(DATABASE))
+        return dict(zip(VARIABLES, values, strict=True))
 
     def __enter__(self) -> Self:
         self.start()
