@@ -71,6 +71,17 @@ def importers(package: str, folder: str, allowed: tuple[str, ...]) -> list[str]:
     ]
 
 
+def matches(pattern: re.Pattern[str]) -> list[str]:
+    """Return the lines of Python files, but for this one, in which a pattern is found."""
+    return [
+        f"{name(path)}:{number}"
+        for path in files()
+        if path.suffix == ".py" and path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+
 def test_lines_are_at_most_100_columns() -> None:
     """Two files side by side fit a screen (Markdown tables and locked versions excepted)."""
     exempt = (".md", ".txt")
@@ -188,15 +199,15 @@ def test_every_test_states_its_promise() -> None:
 
 
 def test_no_test_is_switched_off() -> None:
-    """A promise is tested or it is not made; rules of style are switched off in one place."""
-    off = re.compile(r"mark\.(skip|xfail)|pytest\.(skip|xfail|importorskip)\b|#\s*noqa")
-    assert [
-        f"{name(path)}:{number}"
-        for path in files()
-        if path.suffix == ".py" and path != Path(__file__)
-        for number, line in enumerate(path.read_text().splitlines(), start=1)
-        if off.search(line)
-    ] == []
+    """A promise is tested or it is not made."""
+    off = re.compile(r"mark\.(skip|xfail)|pytest\.(skip|xfail|importorskip)\b")
+    assert matches(off) == []
+
+
+def test_rules_are_switched_off_with_a_reason() -> None:
+    """A line that leaves a rule of style or types says which one; for style also why."""
+    assert matches(re.compile(r"#\s*noqa(?!: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* - \S)")) == []
+    assert matches(re.compile(r"#\s*type: ignore(?!\[)")) == []
 
 
 def test_links_between_pages_resolve() -> None:
