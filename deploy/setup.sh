@@ -39,5 +39,10 @@ fi
 
 say "setup: installing the locked packages into $venv ($("$python" --version))"
 [ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$python" "$venv"
-"$uv" pip sync --python "$venv/bin/python" --require-hashes requirements/dev.txt
+sync=("$uv" pip sync --python "$venv/bin/python" --require-hashes requirements/dev.txt)
+if [ -t 2 ]; then
+  "${sync[@]}"  # shows a bar for each download
+else
+  "${sync[@]}" 2>&1 | sed '/^ [-+~] /d' >&2  # what it downloads, not every package's name
+fi
 "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
