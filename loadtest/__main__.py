@@ -1,0 +1,60 @@
+"""The command line of the load tests, `python -m loadtest`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from deploy.local import StackError
+from loadtest.errors import LoadTestError
+from loadtest.run_sample import run_sample
+from loadtest.sample import SEED
+
+INTERRUPTED_STATUS = 130
+FAILED_STATUS = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Send payments through the whole line, and prove what came of them."""
+
+
+@cli.command("run-sample")
+@click.option("--seed", default=SEED, show_default=True, help="The same seed sends the same bytes.")
+@click.option(
+    "--scale",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.001, 10.0),
+    help="Length of the mix; 1 is the whole sample.",
+)
+def run_sample_command(seed: int, scale: float) -> int:
+    """Send the sample payments through the whole line, and prove the books."""
+    return run_sample(seed, scale=scale)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command line; what people see of an error is one line."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(cli.main(standalone_mode=False) or 0)
+    except (LoadTestError, StackError) as error:
+        click.echo(f"loadtest: {error}", err=True)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("loadtest: interrupted", err=True)
+        return INTERRUPTED_STATUS
+    return FAILED_STATUS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,405 @@
+"""
+Hold what the product said and recorded against the reference model, command by command.
+
+Nothing is sampled: every record, event and row takes part. Each difference becomes one line that
+names its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import orjson
+
+from loadtest.message import Message, Position
+from loadtest.reference.contract import Command, Fault, major_of, read, time_us
+from loadtest.reference.model import Answer, Books
+from loadtest.reporting import Ledger
+
+DIFFERENCES_KEPT_MAX = 1_000
+TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+ITS_OWN = ("event_id", "decided_at", "ledger_sequence")
+"""Fields of a first answer that the model takes from the event, for only the ledger knows them."""
+
+NO_ANSWER: dict[str, Any] = {
+    "type": None,
+    "repeat": False,
+    "differences": [],
+    "ledger_sequence": None,
+    "decided_at": None,
+    "amount": None,
+    "currency": None,
+    "debit_account": None,
+    "credit_account": None,
+}
+
+
+class Event(NamedTuple):
+    """An outcome or dead letter with its parsed value."""
+
+    message: Message
+    value: dict[str, Any]
+
+
+class First(NamedTuple):
+    """An id's first and lasting answer."""
+
+    position: Position
+    command: Command
+    answer: Answer
+    event: dict[str, Any]
+
+
+class Agreement:
+    """
+    The comparison of one run. `differences` lists what does not agree.
+
+    `commands` are all records of the commands topic as read back, `digits` the active currencies.
+    """
+
+    def __init__(self, topic: str, commands: Iterable[Message], digits: Mapping[str, int]) -> None:
+        self.topic = topic
+        self.commands = {one.position: one for one in commands}
+        self.meanings = {at: read(one.value, digits) for at, one in self.commands.items()}
+        self.books = Books(digits)
+        self.digits = digits
+        self.outcomes: dict[Position, Event] = {}
+        self.dead_letters: dict[Position, Event] = {}
+        self.delivered_again = 0
+        self.firsts: dict[str, First] = {}
+        self.differences: list[str] = []
+
+    def check(
+        self, outcomes: Iterable[Message], dead_letters: Iterable[Message], ledger: Ledger
+    ) -> None:
+        """Compare everything with everything."""
+        self.outcomes = self._by_source("outcome", outcomes)
+        self.dead_letters = self._by_source("dead letter", dead_letters)
+        self._decide_again()
+        for position, meaning in self.meanings.items():
+            if isinstance(meaning, Fault):
+                self._check_fault(position, meaning)
+            else:
+                self._check_answer(position, meaning)
+        for position in self.outcomes.keys() - self.commands.keys():
+            self._differs(position, "has an outcome, but no command stands there")
+        for position in self.dead_letters.keys() - self.commands.keys():
+            self._differs(position, "has a dead letter, but no command stands there")
+        self._check_payments(ledger)
+        self._check_entries(ledger)
+        self._check_balances(ledger)
+
+    def _differs(self, position: Position, what: str) -> None:
+        self._note(f"partition {position[0]} offset {position[1]}: {what}")
+
+    def _note(self, line: str) -> None:
+        if len(self.differences) < DIFFERENCES_KEPT_MAX:
+            self.differences.append(line)
+
+    # --- events
+
+    def _by_source(self, what: str, messages: Iterable[Message]) -> dict[Position, Event]:
+        """Find each command's event. What comes again says the same; first ones keep order."""
+        found: dict[Position, Event] = {}
+        ids: dict[str, Position] = {}
+        latest: dict[int, int] = defaultdict(lambda: -1)
+        for message in messages:
+            value = orjson.loads(message.value or b"null")
+            source = value["source"]
+            position = (source["partition"], source["offset"])
+            earlier = found.get(position)
+            if earlier is not None:
+                self.delivered_again += 1
+                if (earlier.message.key, earlier.message.value) != (message.key, message.value):
+                    self._differs(position, f"its {what} came twice and says two things")
+                continue
+            found[position] = Event(message, value)
+            if position[1] < latest[message.partition]:
+                self._differs(position, f"its {what} came after a later command's")
+            latest[message.partition] = position[1]
+            if message.partition != position[0] or source["topic"] != self.topic:
+                self._differs(position, f"its {what} stands in partition {message.partition}")
+            id_ = value["event_id"]
+            if ids.setdefault(id_, position) != position or not EVENT_ID.fullmatch(id_):
+                self._differs(position, f"its event_id {id_} is not its own")
+            self._check_headers(what, position, message, id_)
+        return found
+
+    def _check_headers(self, what: str, position: Position, message: Message, id_: str) -> None:
+        command = self.commands.get(position)
+        if command is None:
+            return
+        if message.key != command.key:
+            self._differs(position, f"its {what} has key {message.key!r}, not {command.key!r}")
+        headers = dict(message.headers)
+        if headers.get("ce_id") != id_.encode():
+            self._differs(position, f"its {what} has ce_id {headers.get('ce_id')!r}")
+        trace = TRACEPARENT.fullmatch(dict(command.headers).get("traceparent", b""))
+        shown = TRACEPARENT.fullmatch(headers.get("traceparent", b""))
+        if what == "outcome" and (trace and trace[1]) != (shown and shown[1]):
+            self._differs(position, "its outcome does not continue the command's trace")
+
+    # --- decisions
+
+    def _decide_again(self) -> None:
+        """Decide every first answer again in the order in which the ledger says it did."""
+        firsts = [
+            (event.value["ledger_sequence"], position)
+            for position, event in self.outcomes.items()
+            if event.value["outcome"] in ("posted", "rejected") and not event.value["repeat"]
+        ]
+        latest: dict[int, int] = defaultdict(lambda: -1)
+        sequences: set[int] = set()
+        for sequence, position in sorted(firsts):
+            if sequence in sequences:
+                self._differs(position, f"ledger_sequence {sequence} was given twice")
+            sequences.add(sequence)
+            if position[1] < latest[position[0]]:
+                self._differs(position, f"ledger_sequence {sequence} is against the offsets' order")
+            latest[position[0]] = position[1]
+            meaning = self.meanings.get(position)
+            if not isinstance(meaning, Command):
+                continue  # reported where the position is checked
+            event = self.outcomes[position].value
+            if meaning.transaction_id in self.firsts:
+                self._differs(position, f"{meaning.transaction_id} was decided a second time")
+                continue
+            answer = self.books.decide(meaning, time_us(event["decided_at"]) or 0)
+            self.firsts[meaning.transaction_id] = First(position, meaning, answer, event)
+
+    def _check_answer(self, position: Position, command: Command) -> None:
+        if position in self.dead_letters:
+            self._differs(position, "is a valid command, but has a dead letter")
+        event = self.outcomes.get(position)
+        if event is None:
+            self._differs(position, f"{command.transaction_id} has no outcome")
+            return
+        first = self.firsts.get(command.transaction_id)
+        if first is None:
+            self._differs(position, f"{command.transaction_id} was never decided")
+            return
+        if first.position[0] == position[0] and first.position[1] > position[1]:
+            self._differs(position, "a later record of its partition was taken for the first")
+        value = event.value
+        if first.position == position:
+            expected = self._decided(first) | {"repeat": False}
+        elif first.command.content == command.content:
+            expected = self._decided(first) | {"repeat": True, "event_id": value["event_id"]}
+        else:
+            expected = self._conflict(first, command, value)
+        self._compare(position, expected | {"source": self._source(position)}, value)
+
+    def _decided(self, first: First) -> dict[str, Any]:
+        answer = first.answer
+        expected = {
+            "transaction_id": first.command.transaction_id,
+            "outcome": "rejected" if answer.reason else "posted",
+            "reason": answer.reason,
+            "differences": [],
+            "channel": first.command.content["channel"],
+        }
+        return expected | _shown(answer) | {field: first.event[field] for field in ITS_OWN}
+
+    def _conflict(self, first: First, command: Command, value: dict[str, Any]) -> dict[str, Any]:
+        was, now = first.command.content, command.content
+        differences = [
+            {"field": field, "first": was.get(field), "now": now.get(field)}
+            for field in sorted(was.keys() | now.keys())
+            if was.get(field) != now.get(field)
+        ]
+        kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at")
+        return _shown(_asked(now)) | {
+            "event_id": value["event_id"],
+            "transaction_id": command.transaction_id,
+            "outcome": "conflict",
+            "reason": None,
+            "repeat": False,
+            "differences": differences,
+            "ledger_sequence": None,
+            "decided_at": value["decided_at"] if _is_time(value["decided_at"]) else "a time",
+            "channel": now["channel"],
+            "first": {field: first.event[field] for field in kept}
+            | {"source": self._source(first.position)},
+        }
+
+    def _check_fault(self, position: Position, fault: Fault) -> None:
+        letter, event = self.dead_letters.get(position), self.outcomes.get(position)
+        if letter is None:
+            self._differs(position, f"is {fault.reason}, but has no dead letter")
+            return
+        value, command = letter.value, self.commands[position]
+        expected = {
+            "reason": fault.reason,
+            "transaction_id": fault.transaction_id,
+            "source": self._source(position),
+            "key_base64": _base64(command.key),
+            "value_base64": _base64(command.value),
+            "headers": [[name, _base64(raw)] for name, raw in command.headers],
+        }
+        self._compare(position, expected, {field: value.get(field) for field in expected})
+        if fault.pointers is not None and not _points_to(value["pointer"], fault.pointers):
+            self._differs(position, f"points to {value['pointer']!r}, not {set(fault.pointers)}")
+        if (event is not None) != (fault.transaction_id is not None):
+            self._differs(
+                position,
+                "is invalid, and its outcome should " + ("not be there" if event else "be there"),
+            )
+        if event is not None:
+            answer = NO_ANSWER | {
+                "event_id": value["event_id"],
+                "transaction_id": fault.transaction_id,
+                "outcome": "invalid",
+                "reason": fault.reason,
+                "channel": fault.channel,
+                "pointer": value["pointer"],
+                "source": self._source(position),
+            }
+            self._compare(position, answer, event.value)
+
+    def _compare(self, position: Position, expected: dict[str, Any], seen: dict[str, Any]) -> None:
+        if expected == seen:
+            return
+        for field in sorted(expected.keys() | seen.keys()):
+            want, got = expected.get(field), seen.get(field)
+            if want != got:
+                self._differs(position, f"{field} is {got!r}, expected {want!r}")
+
+    def _source(self, position: Position) -> dict[str, Any]:
+        return {"topic": self.topic, "partition": position[0], "offset": position[1]}
+
+    # --- the ledger's views
+
+    def _check_payments(self, ledger: Ledger) -> None:
+        seen = {row.transaction_id: row for row in ledger.payments}
+        if len(seen) != len(ledger.payments):
+            self._note("reporting.payments: an id has two rows")
+        for id_, first in self.firsts.items():
+            row, answer = seen.pop(id_, None), first.answer
+            if row is None:
+                self._note(f"reporting.payments: {id_} is missing")
+                continue
+            expected = (
+                answer.type,
+                "rejected" if answer.reason else "posted",
+                answer.reason,
+                answer.currency,
+                answer.debit_account,
+                answer.credit_account,
+                time_us(first.event["decided_at"]),
+                first.event["ledger_sequence"],
+                self.topic,
+                *first.position,
+            )
+            if (row[1:4] + row[5:] != expected) or not _same_number(row.amount, answer.amount):
+                self._note(f"reporting.payments: {id_} is {row}, expected {expected}")
+        for id_ in seen:
+            self._note(f"reporting.payments: {id_} was never answered")
+
+    def _check_entries(self, ledger: Ledger) -> None:
+        seen: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for row in ledger.entries:
+            seen[row.transaction_id].append(row[1:])
+        for id_, first in self.firsts.items():
+            currency = first.answer.currency or ""
+            digits = self.digits.get(currency, 0)
+            expected = [
+                (
+                    line,
+                    entry.account,
+                    entry.direction,
+                    major_of(entry.minor, digits),
+                    currency,
+                    major_of(entry.balance_after, digits),
+                )
+                for line, entry in enumerate(first.answer.entries, 1)
+            ]
+            rows = sorted(seen.pop(id_, []))
+            if rows != expected and not _same_lines(rows, expected):
+                self._note(f"reporting.entries: {id_} has {rows}, expected {expected}")
+        for id_ in seen:
+            self._note(f"reporting.entries: {id_} was never posted")
+
+    def _check_balances(self, ledger: Ledger) -> None:
+        missing = set(self.books.opened) | {
+            name for name, held in self.books.posted.items() if held
+        }
+        for row in ledger.balances:
+            missing.discard(row.account)
+            account = self.books.account(row.account)
+            if account is None:
+                self._note(f"reporting.balances: {row.account} was never opened")
+                continue
+            posted, digits = self.books.posted.get(row.account, 0), self.digits[account.currency]
+            limit = account.limit
+            available = None if limit is None else major_of(posted + limit, digits)
+            same = (
+                (row.currency, row.status) == (account.currency, "open")
+                and _same_number(row.posted, major_of(posted, digits))
+                and _same_number(row.held, "0")
+                and _same_number(row.available, available)
+            )
+            if not same:
+                money = f"{major_of(posted, digits)} {account.currency}, available {available}"
+                self._note(f"reporting.balances: {row.account} is {row}, expected {money}")
+        for name in sorted(missing):
+            self._note(f"reporting.balances: {name} is missing")
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    shown = {
+        "type": answer.type,
+        "amount": answer.amount,
+        "currency": answer.currency,
+        "debit_account": answer.debit_account,
+        "credit_account": answer.credit_account,
+    }
+    return shown if answer.account is None else shown | {"account": answer.account}
+
+
+def _asked(content: Mapping[str, Any]) -> Answer:
+    """Show what a command asks for, with defaults; a reversal's accounts are its original's."""
+    currency = content.get("currency")
+    cash = f"cash-{currency}" if content["type"] in ("deposit", "withdrawal") else None
+    return Answer(
+        type=content["type"],
+        reason=None,
+        amount=content.get("amount"),
+        minor=None,
+        currency=currency,
+        debit_account=content.get("debit_account", cash),
+        credit_account=content.get("credit_account", cash),
+        account=content.get("account"),
+    )
+
+
+def _points_to(pointer: str, faulty: frozenset[str]) -> bool:
+    return pointer in faulty or any(one and pointer.startswith(f"{one}/") for one in faulty)
+
+
+def _is_time(text: object) -> bool:
+    return isinstance(text, str) and time_us(text) is not None
+
+
+def _base64(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()
+
+
+def _same_number(one: str | None, other: str | None) -> bool:
+    return one == other or (
+        one is not None and other is not None and Decimal(one) == Decimal(other)
+    )
+
+
+def _same_lines(rows: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
+    money = {3, 5}
+    return len(rows) == len(expected) and all(
+        _same_number(got, want) if place in money else got == want
+        for row, line in zip(rows, expected, strict=True)
+        for place, (got, want) in enumerate(zip(row, line, strict=True))
+    )

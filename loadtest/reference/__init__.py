@@ -1,0 +1,1 @@
+"""Yardsticks that share no code with the product: what they agree on is not agreed with itself."""

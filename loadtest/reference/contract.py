@@ -1,0 +1,267 @@
+"""The contract of a command, written a second time: bytes in, typed content or a fault out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+COMMAND_BYTES_MAX = 64 * 1024
+DEPTH_MAX = 32
+AMOUNT_MINOR_MAX = 10**15
+REFERENCE_MAX = 140
+METADATA_PAIRS_MAX = 32
+METADATA_BYTES_MAX = 4096
+DAY = timedelta(days=1)
+MINUTE_MAX = 59
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    "account.open": ({"account", "currency", "kind"}, {"overdraft_limit"}),
+    "deposit": ({"credit_account", "amount", "currency"}, {"debit_account"}),
+    "withdrawal": ({"debit_account", "amount", "currency"}, {"credit_account"}),
+    "transfer": ({"debit_account", "credit_account", "amount", "currency"}, set()),
+    "reversal": ({"original_transaction_id"}, {"amount"}),
+}
+REQUIRED = {"transaction_id", "type", "requested_at", "channel"}
+OPTIONAL = {"valid_until", "reference", "metadata"}
+FIELDS = {
+    type_: (REQUIRED | required, REQUIRED | required | OPTIONAL | optional)
+    for type_, (required, optional) in OWN_FIELDS.items()
+}
+"""Of each type the fields that it must have, and all that it may have."""
+
+NO_CONTENT = ("requested_at", "valid_until")
+DEFAULT_SIDE = {"deposit": "debit_account", "withdrawal": "credit_account"}
+
+UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+AMOUNT_FORM = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?")
+NAME_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+CHANNEL_FORM = re.compile(r"[a-z0-9-]{1,32}")
+TIME_FORM = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
+)
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Fault(NamedTuple):
+    """No command. `pointers` holds every faulty field, None where no field is to blame."""
+
+    reason: str
+    pointers: frozenset[str] | None = None
+    transaction_id: str | None = None
+    channel: str | None = None
+
+
+class Command(NamedTuple):
+    """A command's meaning: `content` holds canonical values, defaults left out."""
+
+    content: dict[str, Any]
+    valid_until_us: int | None
+
+    @property
+    def transaction_id(self) -> str:
+        """The id in lower case."""
+        return str(self.content["transaction_id"])
+
+
+def minor_of(text: str, digits: int) -> int | None:
+    """Read a decimal string as minor units; None where it has more digits than the currency."""
+    whole, _, rest = text.partition(".")
+    if len(rest) > digits:
+        return None
+    return int(whole + rest.ljust(digits, "0"))
+
+
+def major_of(minor: int, digits: int) -> str:
+    """Write minor units with exactly the currency's digits."""
+    text = f"{abs(minor):0{digits + 1}d}"
+    sign = "-" if minor < 0 else ""
+    return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
+
+
+@lru_cache(maxsize=1024)
+def time_us(text: str) -> int | None:
+    """Read an RFC 3339 time as microseconds since 1970; None where it is none."""
+    match = TIME_FORM.fullmatch(text)
+    if match is None:
+        return None
+    base, fraction, sign, hours, minutes = match.groups()
+    try:
+        at = datetime.fromisoformat(base + "+00:00")
+    except ValueError:
+        return None
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    if offset >= DAY or int(minutes or 0) > MINUTE_MAX:
+        return None
+    seconds = (at - (offset if sign != "-" else -offset) - EPOCH) // timedelta(seconds=1)
+    return seconds * 1_000_000 + int((fraction or "0").ljust(6, "0"))
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+NUMBER = object()
+"""Any JSON number: no command has a place for one, however large it is."""
+
+DECODE = json.JSONDecoder(
+    object_pairs_hook=_once,
+    parse_constant=_constant,
+    parse_int=lambda _: NUMBER,
+    parse_float=lambda _: NUMBER,
+).decode
+
+
+def parse(value: bytes) -> object:
+    """Parse strictly, or raise ValueError."""
+    text = value.decode()
+    try:
+        found: object = DECODE(text)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if text.count("{") + text.count("[") > DEPTH_MAX and _depth(found) > DEPTH_MAX:
+        raise ValueError("too deep")
+    if "\\u" in text:
+        json.dumps(found, ensure_ascii=False, default=str).encode()  # refuses lone surrogates
+    return found
+
+
+def _depth(found: object) -> int:
+    if not isinstance(found, dict | list):
+        return 0
+    inner = found.values() if isinstance(found, dict) else found
+    return 1 + max(map(_depth, inner), default=0)
+
+
+def read(value: bytes | None, digits: Mapping[str, int]) -> Command | Fault:
+    """Read a message; `digits` are the active currencies with their minor-unit digits."""
+    if value is not None and len(value) > COMMAND_BYTES_MAX:
+        return Fault("too_large")
+    if value is None or not value.strip(b" \t\r\n"):
+        return Fault("empty")
+    try:
+        found = parse(value)
+    except ValueError:
+        return Fault("not_json")
+    return _read(found, digits) if isinstance(found, dict) else Fault("schema", frozenset({""}))
+
+
+def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
+    type_ = found.get("type")
+    if not isinstance(type_, str):
+        fault = Fault("schema", frozenset({"/type" if "type" in found else ""}))
+    elif type_ not in OWN_FIELDS:
+        fault = Fault("unknown_type")
+    elif faults := frozenset(_faults(found, type_, digits)):
+        fault = Fault("schema", faults)
+    else:
+        until = found.get("valid_until")
+        return Command(_content(found, digits), None if until is None else time_us(until))
+    id_, channel = found.get("transaction_id"), found.get("channel")
+    return fault._replace(
+        transaction_id=str(id_).lower() if CHECKS["transaction_id"](id_, digits) else None,
+        channel=str(channel) if CHECKS["channel"](channel, digits) else None,
+    )
+
+
+def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Iterator[str]:
+    required, known = FIELDS[type_]
+    if not required <= found.keys() <= known:
+        yield ""
+    for field, value in found.items():
+        check = CHECKS.get(field)
+        if check is not None and not check(value, digits):
+            yield f"/{field}"
+    places = digits.get(str(found.get("currency")))
+    for field in ("amount", "overdraft_limit"):
+        amount = found.get(field)
+        if places is not None and _amount_form(amount, digits):
+            minor = minor_of(str(amount), places)
+            if minor is None or minor > AMOUNT_MINOR_MAX:
+                yield f"/{field}"
+    if "overdraft_limit" in found and found.get("kind") == "internal":
+        yield from ("", "/overdraft_limit", "/kind")
+
+
+def _amount_form(value: object, _: Mapping[str, int]) -> bool:
+    return isinstance(value, str) and AMOUNT_FORM.fullmatch(value) is not None
+
+
+def _amount(value: object, digits: Mapping[str, int]) -> bool:
+    return _amount_form(value, digits) and bool(str(value).strip("0."))
+
+
+def _form(pattern: re.Pattern[str]) -> Callable[[object, Mapping[str, int]], bool]:
+    return lambda value, _: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _time(value: object, _: Mapping[str, int]) -> bool:
+    return isinstance(value, str) and time_us(value) is not None
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str) and CONTROLS.search(value) is None
+
+
+def _metadata(value: object, _: Mapping[str, int]) -> bool:
+    if not isinstance(value, dict) or len(value) > METADATA_PAIRS_MAX:
+        return False
+    if not all(key and _plain(key) and _plain(text) for key, text in value.items()):
+        return False
+    size = sum(len(key.encode()) + len(text.encode()) for key, text in value.items())
+    return size <= METADATA_BYTES_MAX
+
+
+CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
+    "transaction_id": _form(UUID_FORM),
+    "original_transaction_id": _form(UUID_FORM),
+    "requested_at": _time,
+    "valid_until": _time,
+    "channel": _form(CHANNEL_FORM),
+    "reference": lambda value, _: _plain(value) and 0 < len(str(value)) <= REFERENCE_MAX,
+    "metadata": _metadata,
+    "account": _form(NAME_FORM),
+    "debit_account": _form(NAME_FORM),
+    "credit_account": _form(NAME_FORM),
+    "amount": _amount,
+    "overdraft_limit": _amount_form,
+    "currency": lambda value, digits: isinstance(value, str) and value in digits,
+    "kind": lambda value, _: value in ("customer", "internal"),
+}
+
+
+def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]:
+    """Bring every value into its one form, and leave out what only repeats a default."""
+    content = {k: v for k, v in found.items() if k not in NO_CONTENT and v != {}}
+    for field in ("transaction_id", "original_transaction_id"):
+        if field in content:
+            content[field] = content[field].lower()
+    places = digits.get(content.get("currency", ""))
+    for field in ("amount", "overdraft_limit"):
+        if field in content and places is not None:
+            minor = minor_of(content[field], places)
+            content[field] = major_of(0 if minor is None else minor, places)
+        elif field in content:
+            content[field] = _bare(content[field])
+    if not content.get("overdraft_limit", "1").strip("0."):
+        del content["overdraft_limit"]
+    side = DEFAULT_SIDE.get(content["type"])
+    if side in content and content[side] == f"cash-{content['currency']}":
+        del content[side]
+    return content
+
+
+def _bare(amount: str) -> str:
+    """Strip the zeros that say nothing: the currency of a reversal is its original's."""
+    return amount.rstrip("0").removesuffix(".") if "." in amount else amount

@@ -1,0 +1,157 @@
+"""
+The rules a second time, one command after another, with nothing but dictionaries.
+
+It is told which command the ledger decided when, in `ledger_sequence` order, and says what the
+answer must have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from loadtest.reference.contract import Command, major_of, minor_of
+
+BALANCE_MINOR_MAX = 9 * 10**18
+
+
+class Account(NamedTuple):
+    """An account as opened; `limit` is its overdraft in minor units, None without a limit."""
+
+    currency: str
+    limit: int | None
+
+
+class Entry(NamedTuple):
+    """One line of a posting, amounts in minor units."""
+
+    account: str
+    direction: str
+    minor: int
+    balance_after: int
+
+
+class Answer(NamedTuple):
+    """What a decided command was told. `minor` is None where no currency says how to count."""
+
+    type: str
+    reason: str | None
+    amount: str | None
+    minor: int | None
+    currency: str | None
+    debit_account: str | None
+    credit_account: str | None
+    account: str | None
+    entries: tuple[Entry, ...] = ()
+
+
+class Books:
+    """The bank, re-decided. `digits` are the active currencies with their minor-unit digits."""
+
+    def __init__(self, digits: Mapping[str, int]) -> None:
+        self.digits = digits
+        self.opened: dict[str, Account] = {}
+        self.posted: dict[str, int] = {}
+        self.answers: dict[str, Answer] = {}
+        self.reversed: dict[str, int] = {}
+
+    def decide(self, command: Command, decided_at_us: int) -> Answer:
+        """Answer a command whose id has not been answered, and remember the answer."""
+        expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
+        rules = {"account.open": self._open, "reversal": self._reverse}
+        rule = rules.get(command.content["type"], self._move)
+        answer = rule(command.content, "expired" if expired else None)
+        for entry in answer.entries:
+            self.posted[entry.account] = entry.balance_after
+        self.answers[command.transaction_id] = answer
+        return answer
+
+    def account(self, name: str) -> Account | None:
+        """Find an account; every currency has a cash account from the first moment."""
+        currency = name.removeprefix("cash-")
+        if currency != name and currency in self.digits:
+            return Account(currency, None)
+        return self.opened.get(name)
+
+    def _open(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        name, currency = asked["account"], asked["currency"]
+        if reason is None and self.account(name) is not None:
+            reason = "account_exists"
+        if reason is None:
+            limit = minor_of(asked.get("overdraft_limit", "0"), self.digits[currency])
+            self.opened[name] = Account(currency, None if asked["kind"] == "internal" else limit)
+            self.posted[name] = 0
+        return Answer(asked["type"], reason, None, None, currency, None, None, name)
+
+    def _move(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        currency = asked["currency"]
+        debit = asked.get("debit_account", f"cash-{currency}")
+        credit = asked.get("credit_account", f"cash-{currency}")
+        minor = minor_of(asked["amount"], self.digits[currency]) or 0
+        reason = (
+            reason
+            or self._sides_refused(debit, credit, currency)
+            or self._amount_refused(debit, credit, minor)
+        )
+        entries = () if reason else self._entries(debit, credit, minor)
+        amount = asked["amount"]
+        return Answer(asked["type"], reason, amount, minor, currency, debit, credit, None, entries)
+
+    def _reverse(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        id_, amount = asked["original_transaction_id"], asked.get("amount")
+        original = self.answers.get(id_)
+        if original is None:
+            reason = reason or "original_not_found"
+            return Answer(asked["type"], reason, amount, None, None, None, None, None)
+        currency = original.currency or ""
+        giver, receiver = original.credit_account, original.debit_account
+        left = (original.minor or 0) - self.reversed.get(id_, 0)
+        minor = left if amount is None else minor_of(amount, self.digits.get(currency, 0))
+        reason = (
+            reason
+            or ("original_not_posted" if original.reason else None)
+            or ("not_reversible" if original.type in ("reversal", "account.open") else None)
+            or ("currency_mismatch" if minor is None else None)
+            or ("exceeds_original" if not left or (minor or 0) > left else None)
+            or self._amount_refused(giver or "", receiver or "", minor or 0)
+        )
+        entries: tuple[Entry, ...] = ()
+        if reason is None:
+            entries = self._entries(giver or "", receiver or "", minor or 0)
+            self.reversed[id_] = self.reversed.get(id_, 0) + (minor or 0)
+        if minor is not None and original.currency and (amount is not None or reason is None):
+            amount = major_of(minor, self.digits[currency])
+        return Answer(
+            asked["type"],
+            reason,
+            amount,
+            minor,
+            original.currency,
+            giver,
+            receiver,
+            None,
+            entries,
+        )
+
+    def _sides_refused(self, debit: str, credit: str, currency: str) -> str | None:
+        sides = (self.account(debit), self.account(credit))
+        if None in sides:
+            return "account_not_found"
+        if any(side is not None and side.currency != currency for side in sides):
+            return "currency_mismatch"
+        return "same_account" if debit == credit else None
+
+    def _amount_refused(self, debit: str, credit: str, minor: int) -> str | None:
+        payer = self.account(debit)
+        after = self.posted.get(debit, 0) - minor
+        if payer is not None and payer.limit is not None and after + payer.limit < 0:
+            return "insufficient_funds"
+        if after < -BALANCE_MINOR_MAX or self.posted.get(credit, 0) + minor > BALANCE_MINOR_MAX:
+            return "balance_overflow"
+        return None
+
+    def _entries(self, debit: str, credit: str, minor: int) -> tuple[Entry, ...]:
+        return (
+            Entry(debit, "debit", minor, self.posted.get(debit, 0) - minor),
+            Entry(credit, "credit", minor, self.posted.get(credit, 0) + minor),
+        )

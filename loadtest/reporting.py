@@ -1,0 +1,105 @@
+"""Read the ledger through the views that its readers may rely on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import asyncpg
+
+
+class Balance(NamedTuple):
+    """A row of `reporting.balances`; money as decimal strings."""
+
+    account: str
+    currency: str
+    posted: str
+    held: str
+    available: str | None
+    status: str
+
+
+class Payment(NamedTuple):
+    """A row of `reporting.payments`; `decided_at_us` in microseconds since 1970."""
+
+    transaction_id: str
+    type: str
+    outcome: str
+    reason: str | None
+    amount: str | None
+    currency: str | None
+    debit_account: str | None
+    credit_account: str | None
+    decided_at_us: int
+    ledger_sequence: int
+    topic: str
+    partition: int
+    offset: int
+
+
+class Entry(NamedTuple):
+    """A row of `reporting.entries`; money as decimal strings."""
+
+    transaction_id: str
+    line: int
+    account: str
+    direction: str
+    amount: str
+    currency: str
+    balance_after: str
+
+
+class Ledger(NamedTuple):
+    """Everything that the views show."""
+
+    balances: list[Balance]
+    payments: list[Payment]
+    entries: list[Entry]
+
+
+BALANCES = """
+SELECT account, currency, posted::text, held::text, available::text, status
+FROM reporting.balances"""
+
+PAYMENTS = """
+SELECT transaction_id::text, type, outcome, reason, amount::text, currency, debit_account,
+       credit_account, (extract(epoch FROM decided_at) * 1000000)::bigint, ledger_sequence,
+       topic, partition, "offset"
+FROM reporting.payments"""
+
+ENTRIES = """
+SELECT transaction_id::text, line, account, direction, amount::text, currency, balance_after::text
+FROM reporting.entries"""
+
+
+async def read_ledger(database_url: str) -> Ledger:
+    """Read the three views as they are at one moment."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return Ledger(
+                [Balance(*row) for row in await connection.fetch(BALANCES)],
+                [Payment(*row) for row in await connection.fetch(PAYMENTS)],
+                [Entry(*row) for row in await connection.fetch(ENTRIES)],
+            )
+    finally:
+        await connection.close()
+
+
+async def is_test_ledger(database_url: str) -> bool | None:
+    """Say whether the ledger is a test ledger; None where the database holds no ledger."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        if await connection.fetchval("SELECT to_regclass('ledger.identity')") is None:
+            return None
+        return bool(await connection.fetchval("SELECT is_test FROM ledger.identity"))
+    finally:
+        await connection.close()
+
+
+async def holds_payments(database_url: str) -> bool:
+    """Say whether anything has been decided in the ledger."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM reporting.payments)"))
+    finally:
+        await connection.close()

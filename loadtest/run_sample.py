@@ -1,0 +1,190 @@
+"""The main job, as a stranger sees it: the sample through the whole line, and the proof."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+from rich.console import Console
+
+from deploy.local import Stack
+from deploy.local.progress import jar_progress
+from loadtest import site
+from loadtest.observe import Watch, read_topic
+from loadtest.processes import Command, Worker
+from loadtest.progress import Traffic
+from loadtest.proof import Check, Observed, Proof, prove
+from loadtest.publish import Published, Publisher
+from loadtest.reporting import read_ledger
+from loadtest.sample import SEED, Sample, generate
+from loadtest.site import Site
+from loadtest.summary import Summary, render
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+RUNS = CHECKOUT / "build" / "run"
+CURRENCIES = CHECKOUT / "schemas" / "currencies.v1.json"
+COMMANDS = "payments.commands.v1"
+OUTCOMES = "payments.outcomes.v1"
+DEAD_LETTERS = "payments.dead-letters.v1"
+QUIET_LIMIT_S = 30.0
+"""A run fails when no answer comes for so long although some are missing."""
+
+AFTERWARDS = """\
+Keep a stack and a worker serving: make up, then make worker; make down ends the stack.
+Publish by hand: processor send FILE, or kcat -P -b HOST:PORT -t payments.commands.v1 -K '|' \
+-X topic.partitioner=murmur2_random with lines like acc-1|{"transaction_id": ...}"""
+
+
+class Sent(NamedTuple):
+    """What has been published, and how fast the mix was answered, in payments per second."""
+
+    published: Published
+    payments_per_second: float
+    missing: int
+
+
+class Clock:
+    """Prints what happens now, and how long it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = time.monotonic()
+
+    def say(self, what: str) -> None:
+        """Print a line with the seconds since the beginning."""
+        passed = time.monotonic() - self._started
+        self._console.print(f"[{passed:5.1f} s] {what}", markup=False, highlight=False)
+
+
+def run_sample(seed: int = SEED, *, scale: float = 1.0, runs: Path = RUNS) -> int:
+    """Run the sample and print the summary; give the exit status, 0 only where everything holds."""
+    console = Console(soft_wrap=True, highlight=False)
+    clock = Clock(console)
+    run = f"run-{secrets.token_hex(4)}"
+    folder = runs / run
+    folder.mkdir(parents=True)
+    holds = False
+    try:
+        with ThreadPoolExecutor(1) as pool, ExitStack() as ends:
+            sample = pool.submit(generate, seed, scale=scale)
+            place = _place(run, folder, console, clock, ends)
+            summary = _run(place, sample, folder, console, clock, ends)
+            console.print(f"\n{render(summary)}\n", markup=False)
+            holds = summary.holds
+    finally:
+        if holds:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            log = folder / "worker" / "worker.log"
+            console.print(f"Kept for a look: {folder}, the worker's log in {log}", markup=False)
+    console.print(AFTERWARDS, markup=False)
+    return 0 if holds else 1
+
+
+def _place(run: str, folder: Path, console: Console, clock: Clock, ends: ExitStack) -> Site:
+    """Find or start Kafka and PostgreSQL, and make sure that money may be invented there."""
+    if site.given():
+        clock.say("using the Kafka and PostgreSQL that the environment names")
+        place = site.the_users(run)
+    else:
+        clock.say("starting Kafka and PostgreSQL for this run")
+        stack = Stack(folder / "stack")
+        ends.callback(stack.stop)
+        with jar_progress(console) as report:
+            place = site.start_stack(stack, report)
+    asyncio.run(site.refuse_unless_for_tests(place.database_url, may_be_new=True))
+    clock.say("creating the ledger and the topics")
+    migration = Command(["migrate", "--test-ledger"], place.environment)
+    topics = Command(["topics", "--apply"], place.environment)
+    migration.succeed()
+    topics.succeed()
+    asyncio.run(site.refuse_unless_for_tests(place.database_url, may_be_new=False))
+    return place
+
+
+def _run(
+    place: Site,
+    sample: Future[Sample],
+    folder: Path,
+    console: Console,
+    clock: Clock,
+    ends: ExitStack,
+) -> Summary:
+    clock.say("starting a worker")
+    worker = Worker(folder / "worker", place.environment)
+    ends.callback(worker.stop)
+    worker.launch()
+    worker.wait()
+    known = sample.result()
+    clock.say(f"publishing {known.visible():,} commands of seed {known.seed}")
+    sent = asyncio.run(_send(place, known, worker.check, console))
+    clock.say("stopping the worker")
+    status = worker.stop()
+    clock.say("proving the books")
+    verification = Command(["verify"], place.environment)
+    proof = asyncio.run(_prove(place, known, sent.published))
+    verified, said = verification.end()
+    clock.say("done")
+    checks = (
+        _check(
+            "every command answered in time", f"{sent.missing:,} are not", holds=sent.missing == 0
+        ),
+        _check("the worker ended in order", f"exit status {status}", holds=status == 0),
+        _check("`processor verify` finds nothing", said, holds=verified == 0),
+    )
+    return Summary(proof, checks, sent.payments_per_second)
+
+
+async def _send(place: Site, sample: Sample, healthy: Callable[[], None], console: Console) -> Sent:
+    """Publish phase by phase; a phase begins when the one before has been answered."""
+    rate, missing = 0.0, 0
+    topics = [place.topic(name) for name in (OUTCOMES, DEAD_LETTERS)]
+    async with (
+        Publisher(
+            place.bootstrap_servers, place.topic(COMMANDS), f"{place.prefix}sample"
+        ) as publisher,
+        Watch(place.bootstrap_servers, topics, sample.partitions) as watch,
+        Traffic(console, sample.visible()) as traffic,
+    ):
+        watch.on_answers = traffic.answered
+        published = publisher.published
+        largest = max(sample.phases, key=lambda phase: phase.visible())
+        for phase in sample.phases:
+            traffic.phase(phase.title)
+            began = asyncio.get_running_loop().time()
+            await publisher.phase(phase, traffic.published)
+            if not await watch.until(published.records, QUIET_LIMIT_S, healthy):
+                missing = len(published.records.keys() - watch.answered)
+                break
+            if phase is largest:
+                rate = phase.visible() / (watch.last_at - began)
+        return Sent(published, rate, missing)
+
+
+async def _prove(place: Site, sample: Sample, published: Published) -> Proof:
+    """Read everything back, and check it."""
+    read = partial(read_topic, place.bootstrap_servers, partitions=sample.partitions)
+    topics = [place.topic(name) for name in (COMMANDS, OUTCOMES, DEAD_LETTERS)]
+    reading = asyncio.create_task(read_ledger(place.database_url))
+    (commands, ends), (outcomes, _), (dead_letters, _) = [await read(topic) for topic in topics]
+    observed = Observed(commands, ends, outcomes, dead_letters, await reading)
+    return prove(topics[0], _digits(), published, sample.expected, observed)
+
+
+def _digits() -> dict[str, int]:
+    """Read the active currencies and their minor-unit digits from the published list."""
+    found = orjson.loads(CURRENCIES.read_bytes())["currencies"]
+    return {code: currency["digits"] for code, currency in found.items()}
+
+
+def _check(title: str, fault: str, *, holds: bool) -> Check:
+    return Check(title, () if holds else (fault,))
