@@ -95,8 +95,9 @@ def load_contract(schemas: Path | None = None, topics: Path | None = None) -> Co
     found_schemas, found_topics = contract_folders()
     schemas, topics = schemas or found_schemas, topics or found_topics
     documents = _read_schemas(schemas / "messages")
-    resolved = {name: _resolve(name, documents) for name in documents}
-    validators = {name: _compile(name, schema) for name, schema in resolved.items()}
+    registry = _registry(documents)
+    validators = {name: _compile(name, documents[name], registry) for name in documents}
+    resolved = {name: _resolve(documents[name], name, documents) for name in documents}
     types = _types(documents)
     return Contract(
         topics=_read_topics(topics, schemas),
@@ -128,30 +129,52 @@ def _read_json(path: Path) -> object:
         raise ContractError(f"{path}: not JSON: {error}") from error
 
 
-def _resolve(name: str, documents: Mapping[str, Schema]) -> Schema:
-    """Put what references point at in their place, which also makes validation faster."""
-    registry = jsonschema_rs.Registry(
-        [(_BASE_URI + other + _SUFFIX, document) for other, document in documents.items()]
+def _registry(documents: Mapping[str, Schema]) -> jsonschema_rs.Registry:
+    return jsonschema_rs.Registry(
+        [(_BASE_URI + name + _SUFFIX, document) for name, document in documents.items()]
     )
+
+
+def _compile(
+    name: str, schema: Schema, registry: jsonschema_rs.Registry
+) -> jsonschema_rs.Validator:
     try:
-        return jsonschema_rs.dereference(
-            documents[name], registry=registry, base_uri=_BASE_URI + name + _SUFFIX, offline=True
+        return jsonschema_rs.Draft202012Validator(
+            schema,
+            registry=registry,
+            base_uri=_BASE_URI + name + _SUFFIX,
+            offline=True,
+            validate_formats=True,
+            ignore_unknown_formats=False,
+            pattern_options=jsonschema_rs.RegexOptions(),
         )
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise ContractError(f"messages/{name}{_SUFFIX}: {_first_line(error)}") from error
 
 
-def _compile(name: str, schema: Schema) -> jsonschema_rs.Validator:
-    try:
-        return jsonschema_rs.Draft202012Validator(
-            schema,
-            validate_formats=True,
-            ignore_unknown_formats=False,
-            offline=True,
-            pattern_options=jsonschema_rs.RegexOptions(),
-        )
-    except ValueError as error:
-        raise ContractError(f"messages/{name}{_SUFFIX}: {_first_line(error)}") from error
+def _resolve(node: Any, name: str, documents: Mapping[str, Schema]) -> Any:
+    """
+    Put what references point at in their place; what stands beside a reference comes first.
+
+    For readers alone: validators follow the references as they were written.
+    """
+    if isinstance(node, list):
+        return [_resolve(part, name, documents) for part in node]
+    if not isinstance(node, dict):
+        return node
+    own = {key: _resolve(value, name, documents) for key, value in node.items() if key != "$ref"}
+    if "$ref" not in node:
+        return own
+    file, _, pointer = node["$ref"].partition("#")
+    target_name = file.removesuffix(_SUFFIX) or name
+    target: Any = documents[target_name]
+    for part in pointer.split("/")[1:]:
+        target = target[part]
+    return own | {
+        key: value
+        for key, value in _resolve(target, target_name, documents).items()
+        if key not in own
+    }
 
 
 def _types(documents: Mapping[str, Schema]) -> dict[str, str]:

@@ -1,0 +1,284 @@
+"""The composition root: builds a worker from its settings by hand, runs it, and stops it within its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from processor.bisect import Unpostables
+from processor.contracts import COMMANDS, DEAD_LETTERS, OUTCOMES, Contract, load_contract
+from processor.conveyor import Conveyor
+from processor.core.decode import Decoder
+from processor.core.outcomes import EventIds, EventWriter
+from processor.emit import Emitter
+from processor.errors import FaultError, OutageError
+from processor.health import Health
+from processor.http import HttpServer
+from processor.kafka import producer_maker
+from processor.ledger.connection import WORKER_ROLE, ConnectionSettings
+from processor.ledger.postgres import PostgresLedger
+from processor.pipeline import Line
+from processor.retry import delays
+from processor.settings import Settings
+from processor.stream import application
+from processor.stream.intake import Intake
+from processor.stream.reader import Reader
+from processor.stream.store import StoreSettings
+from processor.telemetry import Telemetry, tracer_provider
+from processor.timelines import Timelines
+
+log = structlog.get_logger()
+
+EXIT_CLEAN: Final = 0
+EXIT_FAULT: Final = 70
+EXIT_ABANDONED: Final = 75
+"""Left with work in hand because a deadline passed; nothing was acknowledged that was not done."""
+
+ENVELOPE_BYTES: Final = 4_096
+"""Room for headers and the batch around a dead letter, within its topic's limit."""
+
+DAY_S: Final = 86_400.0
+
+
+def connection_settings(settings: Settings, *, role: str | None = WORKER_ROLE) -> ConnectionSettings:
+    """Give how to reach the ledger."""
+    return ConnectionSettings(
+        settings.database_url,
+        role=role,
+        application_name=f"processor {settings.name}"[:63],
+        connect_timeout_s=settings.connect_timeout_s,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        lock_timeout_ms=settings.lock_timeout_ms,
+    )
+
+
+class Worker:
+    """One worker process: everything it consists of, wired."""
+
+    def __init__(self, settings: Settings, contract: Contract) -> None:
+        self.settings = settings
+        self.health = Health(stuck_after_s=settings.stuck_after_s)
+        provider = tracer_provider(
+            "payments-processor", settings.otlp_endpoint, settings.trace_sample_ratio
+        )
+        self._provider = provider
+        self.telemetry = Telemetry(provider.get_tracer("processor"))
+        self.ledger = PostgresLedger(connection_settings(settings))
+        self.timelines = Timelines(self.ledger)
+        self.intake = Intake(settings.held_records_max)
+        self.reader = Reader(
+            self.ledger,
+            self.timelines,
+            self.intake,
+            self.health,
+            worker_name=settings.name,
+            run_records_max=settings.run_records_max,
+            fenced_wait_s=settings.fenced_wait_s,
+        )
+        commands_schema = contract.topics[COMMANDS].schema
+        self.stream = application.build(
+            application.StreamSettings(
+                group=settings.topic_prefix + settings.consumer_group,
+                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
+                credentials=application.credentials(settings),
+                topics=[
+                    settings.topic(spec.name)
+                    for spec in contract.topics.values()
+                    if spec.schema == commands_schema
+                ],
+                data_dir=Path(settings.data_dir),
+                commit_interval_s=settings.commit_interval_s,
+                session_timeout_s=settings.session_timeout_s,
+                heartbeat_interval_s=settings.heartbeat_interval_s,
+                poll_interval_max_s=settings.poll_interval_max_s,
+                rebalance_timeout_s=settings.rebalance_timeout_s,
+                fetch_partition_bytes_max=settings.fetch_partition_bytes_max,
+                fetch_records_max=settings.batch_records_max,
+            ),
+            self.reader,
+            self.intake,
+        )
+        self.table = application.build_table(
+            self.stream,
+            StoreSettings(
+                Path(settings.data_dir) / "seen",
+                memory_bytes_max=settings.table_memory_bytes_max,
+                entry_ttl_s=settings.table_entry_ttl_s,
+            ),
+        )
+        dead_letters = contract.topics[DEAD_LETTERS]
+        self.emitter = Emitter(
+            producer_maker(settings),
+            EventWriter(
+                EventIds(self.timelines.incarnations, self.timelines.tokens),
+                self.timelines.of_sequence,
+            ),
+            outcomes_topic=settings.topic(contract.topics[OUTCOMES].name),
+            dead_letters_topic=settings.topic(dead_letters.name),
+            dead_letter_bytes_max=dead_letters.record_bytes_max - ENVELOPE_BYTES,
+            delivery_timeout_s=settings.delivery_timeout_s,
+        )
+        self.line = Line(
+            decoder=Decoder(contract, command_bytes_max=settings.command_bytes_max),
+            table=self.table,
+            ledger=self.ledger,
+            timelines=self.timelines,
+            emitter=self.emitter,
+            acknowledger=application.Acknowledgements(self.stream),
+            telemetry=self.telemetry,
+        )
+        self.conveyor = Conveyor(
+            self.line,
+            self.intake,
+            self.reader,
+            self.health,
+            self.telemetry,
+            batch_records_max=settings.batch_records_max,
+            settle_deadline_s=settings.settle_deadline_s,
+            unpostables=Unpostables(settings.unpostable_per_minute_max),
+            on_restored=self.restored,
+            on_stuck=lambda: os._exit(EXIT_ABANDONED),
+        )
+        self.reader.serve(self)
+        self.http = HttpServer(
+            self.health, self.telemetry.registry, settings.http_host, settings.http_port
+        )
+
+    async def settle(self) -> None:
+        """Finish or drop what is in hand, then note how far outcomes were delivered."""
+        await self.conveyor.settle()
+        with suppress(OutageError):
+            await self.note_delivered()
+
+    async def restored(self, why: str) -> None:
+        """The ledger was set back: begin a timeline, so that new decisions get new event ids, and wipe the table."""
+        await self.timelines.read()
+        await self.ledger.start_timeline(self.timelines.current.timeline_id, why)
+        await self.timelines.read()
+        self.open_table()
+
+    def open_table(self) -> None:
+        """Open the table of the ledger's current timeline; another's is wiped."""
+        self.table.store.open(self.timelines.current.token.bytes)
+
+    async def note_delivered(self) -> None:
+        """Write how far outcomes were delivered, where no further batch carries it along."""
+        await self.reader.note_delivered(self.line.delivered)
+
+    async def prepare(self) -> None:
+        """Reach the ledger, waiting for it as long as it takes."""
+        for delay in delays(random.Random()):  # noqa: S311 - spreads retries, protects nothing
+            try:
+                await self.ledger.prepare()
+                await self.timelines.read()
+            except OutageError as error:
+                self.health.waits_for("ledger", str(error))
+                log.warning("worker.waits", what="ledger", why=str(error))
+                await asyncio.sleep(delay)
+                continue
+            self.health.waits_no_more("ledger")
+            break
+        self.open_table()
+
+    async def housekeeping(self) -> None:
+        """Note deliveries every second, prepare storage every day."""
+        loop = asyncio.get_running_loop()
+        next_day = loop.time() + DAY_S
+        while True:
+            await asyncio.sleep(self.settings.delivered_interval_s)
+            self.health.beat()
+            try:
+                await self.note_delivered()
+                if loop.time() >= next_day:
+                    await self.ledger.prepare()
+                    next_day = loop.time() + DAY_S
+            except OutageError as error:
+                log.debug("worker.housekeeping_waits", why=str(error))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.emitter.close()
+        await self.ledger.close()
+        self.table.store.close()
+        await self.http.stop()
+        self._provider.shutdown()
+
+
+async def run(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT; give its exit status. A second signal ends it at once."""
+    worker = Worker(settings, load_contract())
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(EXIT_ABANDONED)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await worker.http.start()
+    return await _serve(worker, stopping)
+
+
+async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
+    stop = asyncio.create_task(stopping.wait())
+    starting = asyncio.create_task(worker.prepare())
+    await asyncio.wait({stop, starting}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await worker.close()
+        return EXIT_CLEAN
+    await starting
+    worker.conveyor.start()
+    housekeeping = asyncio.create_task(worker.housekeeping())
+    await worker.stream.start()
+    crashed = asyncio.create_task(worker.stream.wait_until_stopped())
+    log.info("worker.started", name=worker.settings.name, group=worker.stream.conf.id)
+    await asyncio.wait(
+        {stop, worker.conveyor.failed, crashed, housekeeping}, return_when=asyncio.FIRST_COMPLETED
+    )
+    fault = _fault(worker, stop, crashed, housekeeping)
+    if fault is not None:
+        log.critical("worker.fault", why=f"{type(fault).__name__}: {fault}", exc_info=fault)
+        # No clean stop: it would commit offsets. The input is read again by whoever comes next.
+        os._exit(EXIT_FAULT)
+    log.info("worker.stopping")
+    housekeeping.cancel()
+    try:
+        async with asyncio.timeout(worker.settings.stop_deadline_s):
+            await worker.stream.stop()
+            await worker.conveyor.stop()
+            await worker.close()
+    except TimeoutError:
+        log.error("worker.stop_deadline_passed", limit_s=worker.settings.stop_deadline_s)  # noqa: TRY400
+        os._exit(EXIT_ABANDONED)
+    log.info("worker.stopped")
+    return EXIT_CLEAN
+
+
+def _fault(
+    worker: Worker,
+    stop: asyncio.Task[bool],
+    crashed: asyncio.Task[None],
+    housekeeping: asyncio.Task[None],
+) -> BaseException | None:
+    """Say what ended the worker, None for a signal."""
+    if worker.conveyor.failed.done():
+        return worker.conveyor.failed.exception()
+    if housekeeping.done():
+        return housekeeping.exception()
+    if crashed.done() or worker.stream.crashed:
+        reason: BaseException | None = worker.stream.crash_reason
+        return reason or FaultError("the stream ended by itself")
+    assert stop.done(), "one of them ended"
+    return None
+
+

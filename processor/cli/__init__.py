@@ -1,0 +1,55 @@
+"""The command line. Errors are one line and a non-zero status, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from processor import __version__
+from processor.cli.books import account, payment, verify
+from processor.cli.operate import config, migrate, position, topics, worker
+from processor.cli.talk import outcomes, send
+from processor.contracts import ContractError
+from processor.errors import OutageError, ProcessorError, SettingsError
+
+EXIT_CONFIG: Final = 78
+EXIT_UNAVAILABLE: Final = 69
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="processor")
+def cli() -> None:
+    """Payments core: commands from Kafka become posted double entries and outcome events."""
+
+
+for command in (worker, migrate, topics, send, outcomes, account, payment, verify, position, config):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run a command; tell any error in one line."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+    except (SettingsError, ContractError) as error:
+        _fail(error, EXIT_CONFIG)
+    except OutageError as error:
+        _fail(error, EXIT_UNAVAILABLE)
+    except ProcessorError as error:
+        _fail(error, EXIT_FAILED)
+    sys.exit(0)
+
+
+def _fail(error: Exception, status: int) -> NoReturn:
+    click.echo(f"processor: {error}", err=True)
+    sys.exit(status)

@@ -1,0 +1,6 @@
+"""placeholder"""
+import click
+@click.command()
+def send() -> None: ...
+@click.command()
+def outcomes() -> None: ...

@@ -1,0 +1,179 @@
+"""The answer to each record of a batch: decides the commands in order, each seeing what earlier ones left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from processor.core.books import Books, Decided, Source
+from processor.core.catalogue import CATALOGUE
+from processor.core.commands import Command, content
+from processor.core.decode import Invalid
+from processor.core.fingerprint import Difference, differences
+from processor.core.reasons import Reason
+
+
+class Record(Protocol):
+    """What the line reads of a consumed record."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Arrival(msgspec.Struct):
+    """A record at its source, decoded."""
+
+    record: Record
+    source: Source
+    asked: Command | Invalid
+
+
+class First(msgspec.Struct, frozen=True):
+    """A command decided for the first time."""
+
+    arrival: Arrival
+    timeline_id: int
+    decided: Decided
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """The same id with the same content at another position: the recorded answer once more."""
+
+    arrival: Arrival
+    timeline_id: int
+    decided: Decided
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """The same id with other content: nothing moves, every differing field is named."""
+
+    arrival: Arrival
+    timeline_id: int
+    decided: Decided
+    differing: tuple[Difference, ...]
+    decided_at: str
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that can't be decided, kept with the bytes as they came."""
+
+    arrival: Arrival
+    timeline_id: int
+    invalid: Invalid
+    received_at: str
+
+
+Answer = First | Repeat | Conflict | DeadLetter
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """The database's clock, read once after the locks: microseconds since the epoch, and the same as RFC 3339."""
+
+    now_us: int
+    now: str
+
+
+def decide_all(
+    arrivals: Iterable[Arrival],
+    books: Books,
+    *,
+    clock: Clock,
+    timeline_id: int,
+    sequences: Iterator[int],
+) -> list[Answer]:
+    """
+    Answer records in their order; later ones see what earlier ones left in the books.
+
+    `sequences` must hold one ledger_sequence for each transaction id that the books do not know yet.
+    """
+    answers: list[Answer] = []
+    decided = books.decided
+    for arrival in arrivals:
+        asked = arrival.asked
+        if isinstance(asked, Invalid):
+            answers.append(DeadLetter(arrival, timeline_id, asked, clock.now))
+            continue
+        first = decided.get(asked.transaction_id)
+        if first is None:
+            first = _decide(asked, arrival.source, books, clock, next(sequences))
+            decided[asked.transaction_id] = first
+            answers.append(First(arrival, timeline_id, first))
+        elif first.fingerprint == asked.fingerprint:
+            answers.append(Repeat(arrival, timeline_id, first))
+        else:
+            differing = differences(first.content(), content(asked))
+            answers.append(Conflict(arrival, timeline_id, first, differing, clock.now))
+    return answers
+
+
+def _decide(
+    command: Command, source: Source, books: Books, clock: Clock, ledger_sequence: int
+) -> Decided:
+    valid_until_us = command.valid_until_us
+    late = valid_until_us is not None and clock.now_us > valid_until_us
+    ruling = CATALOGUE[type(command)].decide(command, books, Reason.EXPIRED if late else None)
+    return Decided(
+        command.transaction_id,
+        command.TYPE,
+        command.fingerprint,
+        ledger_sequence,
+        clock.now,
+        command.channel,
+        source,
+        ruling,
+        command,
+    )
+
+
+class RecordedAnswer(msgspec.Struct, frozen=True):
+    """What the ledger recorded at a position besides first answers: a repeat, a conflict or a dead letter."""
+
+    kind: type[Repeat] | type[Conflict] | type[DeadLetter]
+    timeline_id: int
+    at: str
+    invalid: Invalid | None = None
+
+
+def answer_again(
+    arrivals: Sequence[Arrival],
+    decided: Mapping[str, Decided],
+    recorded: Mapping[tuple[int, int], RecordedAnswer],
+    timeline_of: TimelineOf,
+) -> list[Answer]:
+    """
+    Answer redelivered records from what was recorded at their positions: the same answers, nothing new.
+
+    An id's first answer recorded at this very position is what was answered here; everything else is found by position.
+    """
+    answers: list[Answer] = []
+    for arrival in arrivals:
+        source, asked = arrival.source, arrival.asked
+        found = recorded.get((source.source_id, source.offset))
+        if found is not None and found.kind is DeadLetter:
+            invalid = found.invalid
+            assert invalid is not None, "a dead letter has its reason"
+            answers.append(DeadLetter(arrival, found.timeline_id, invalid, found.at))
+            continue
+        assert not isinstance(asked, Invalid), f"no dead letter is recorded for {source}"
+        first = decided.get(asked.transaction_id)
+        assert first is not None, f"no answer is recorded for {source}"
+        if found is None:
+            assert first.source == source, f"the answer recorded for {source} is another's"
+            answers.append(First(arrival, timeline_of(first.ledger_sequence), first))
+        elif found.kind is Repeat:
+            answers.append(Repeat(arrival, found.timeline_id, first))
+        else:
+            differing = differences(first.content(), content(asked))
+            answers.append(Conflict(arrival, found.timeline_id, first, differing, found.at))
+    return answers
+
+
+class TimelineOf(Protocol):
+    """Finds the timeline on which a ledger_sequence was decided."""
+
+    def __call__(self, ledger_sequence: int) -> int:
+        """Give the timeline_id."""

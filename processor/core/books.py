@@ -1,0 +1,139 @@
+"""What a batch sees of the ledger: accounts, earlier decisions and reversal totals, changed in memory as it is decided."""
+
+from __future__ import annotations
+
+import msgspec
+
+from processor.core.commands import Command, content
+from processor.core.currencies import DIGITS
+
+BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
+"""Bound of |balance| in minor units; the database holds the same bound as a CHECK."""
+
+CASH_PREFIX = "cash-"
+
+
+class Account(msgspec.Struct):
+    """
+    An account while its batch is decided. Balances are credits minus debits, in minor units of its currency.
+
+    `account_id` is None until its row exists; `overdraft_limit` is None where there is no lower limit (internal).
+    """
+
+    name: str
+    currency: str
+    kind: str
+    status: str = "open"
+    posted: int = 0
+    held: int = 0
+    overdraft_limit: int | None = None
+    account_id: int | None = None
+
+    def lacks(self, amount: int) -> bool:
+        """Say whether taking `amount` would go below what is held and the limit."""
+        limit = self.overdraft_limit
+        return limit is not None and self.posted - self.held + limit < amount
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a command stands: its log's identity in the ledger (`source_id`) and its position."""
+
+    source_id: int
+    topic: str
+    partition: int
+    offset: int
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """Money that moved from the debit to the credit account, with both balances after it (minor units)."""
+
+    debit: Account
+    credit: Account
+    amount: int
+    debit_balance: int
+    credit_balance: int
+    original_transaction_id: str | None = None
+
+
+class Ruling(msgspec.Struct, frozen=True):
+    """
+    What was decided about a command, as its event shows it.
+
+    `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what moved. `posting` is there
+    only while the batch that moved the money is at hand.
+    """
+
+    reason: str | None
+    amount: str | None = None
+    currency: str | None = None
+    debit_account: str | None = None
+    credit_account: str | None = None
+    account: str | None = None
+    amount_minor: int | None = None
+    posting: Posting | None = None
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """
+    A command's first and lasting answer, decided just now or read back from the ledger.
+
+    `content` is the typed content that the fingerprint covers; None while `command` still has it.
+    """
+
+    transaction_id: str
+    type: str
+    fingerprint: bytes
+    ledger_sequence: int
+    decided_at: str
+    channel: str
+    source: Source
+    ruling: Ruling
+    command: Command | None = None
+    recorded_content: dict[str, object] | None = None
+
+    def content(self) -> dict[str, object]:
+        """Give the typed content, from the command at hand or as it was read back."""
+        if self.command is not None:
+            return content(self.command)
+        assert self.recorded_content is not None, "an answer without its content"
+        return self.recorded_content
+
+
+class Books:
+    """The accounts and earlier answers that a batch asked to read, and what its own commands have changed so far."""
+
+    def __init__(
+        self,
+        *,
+        accounts: dict[str, Account],
+        decided: dict[str, Decided],
+        reversed_minor: dict[str, int],
+    ) -> None:
+        self.accounts = accounts
+        self.decided = decided
+        self.reversed_minor = reversed_minor
+        self.opened: list[Account] = []
+
+    def account(self, name: str) -> Account | None:
+        """Find an account; the cash account of a currency exists whether or not its row does."""
+        found = self.accounts.get(name)
+        if found is None and name.startswith(CASH_PREFIX) and name[len(CASH_PREFIX) :] in DIGITS:
+            found = Account(name, name[len(CASH_PREFIX) :], "internal")
+            self.accounts[name] = found
+        return found
+
+    def open(self, account: Account) -> None:
+        """Add a new account, and the row of its currency's cash account where this is the first in the currency."""
+        cash = self.account(CASH_PREFIX + account.currency)
+        if cash is not None and cash.account_id is None and cash not in self.opened:
+            self.opened.append(cash)
+        self.accounts[account.name] = account
+        self.opened.append(account)
+
+    def move(self, debit: Account, credit: Account, amount: int, original: str | None = None) -> Posting:
+        """Move money in memory. The rules have been checked: from here on it must succeed."""
+        debit.posted -= amount
+        credit.posted += amount
+        if original is not None:
+            self.reversed_minor[original] = self.reversed_minor.get(original, 0) + amount
+        return Posting(debit, credit, amount, debit.posted, credit.posted, original)

@@ -1,0 +1,49 @@
+"""
+The catalogue: every command with what it reads and the function that decides it.
+
+Adding a command is a schema, a Struct in `commands.py`, a file in `decisions/` and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from processor.core.books import Books, Ruling
+from processor.core.commands import AccountOpen, Command, Deposit, Reversal, Transfer, Withdrawal
+from processor.core.decisions import movement, opening, reversal
+from processor.core.reasons import Reason
+
+
+def _no_accounts(_command: Command) -> tuple[str, ...]:
+    return ()
+
+
+def _no_original(_command: Command) -> str | None:
+    return None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """
+    How one kind of command is treated.
+
+    `accounts_of` names the accounts to read and lock; `original_of` the earlier payment to read, whose accounts are then
+    locked too; `decide` is pure, may change only the books it is given, and gets the reason that was found
+    before it (expiry), if any. `as_asked` shows what a command asks for, whatever becomes of it.
+    """
+
+    decide: Callable[[Any, Books, Reason | None], Ruling]
+    as_asked: Callable[[Any], Ruling]
+    accounts_of: Callable[[Any], tuple[str, ...]] = _no_accounts
+    original_of: Callable[[Any], str | None] = _no_original
+
+
+CATALOGUE: dict[type[Command], Rule] = {
+    AccountOpen: Rule(opening.decide, opening.as_asked, opening.accounts_of),
+    Deposit: Rule(movement.decide, movement.as_asked, movement.accounts_of),
+    Withdrawal: Rule(movement.decide, movement.as_asked, movement.accounts_of),
+    Transfer: Rule(movement.decide, movement.as_asked, movement.accounts_of),
+    Reversal: Rule(reversal.decide, reversal.as_asked, original_of=reversal.original_of),
+}

@@ -1,0 +1,68 @@
+"""`deposit`, `withdrawal` and `transfer`: money from a debit to a credit account of one currency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Ruling
+from processor.core.currencies import DIGITS
+from processor.core.money import to_major
+from processor.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from processor.core.commands import Movement
+
+
+def accounts_of(command: Movement) -> tuple[str, ...]:
+    """Name what must be read and locked: both sides."""
+    return (command.debit_account, command.credit_account)
+
+
+def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
+    """Move the money unless a rule forbids it."""
+    debit_name, credit_name = command.debit_account, command.credit_account
+    amount, currency = command.amount_minor, command.currency
+    debit, credit = books.account(debit_name), books.account(credit_name)
+    reason = (
+        refused
+        or refusal_of_sides(debit, credit, currency)
+        or refusal_of_amount(debit, credit, amount)
+    )
+    posting = None
+    if reason is None:
+        assert debit is not None, "sides were checked"
+        assert credit is not None, "sides were checked"
+        posting = books.move(debit, credit, amount)
+    shown = to_major(amount, DIGITS[currency])
+    return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, posting)
+
+
+def as_asked(command: Movement) -> Ruling:
+    """Show what the command asks for."""
+    shown = to_major(command.amount_minor, DIGITS[command.currency])
+    return Ruling(None, shown, command.currency, command.debit_account, command.credit_account)
+
+
+def refusal_of_sides(debit: Account | None, credit: Account | None, currency: str) -> Reason | None:
+    """Check that both sides exist, are open and have the currency, and differ."""
+    if debit is None or credit is None:
+        return Reason.ACCOUNT_NOT_FOUND
+    if debit.status != "open" or credit.status != "open":
+        closed = "closed" in (debit.status, credit.status)
+        return Reason.ACCOUNT_CLOSED if closed else Reason.ACCOUNT_FROZEN
+    if debit.currency != currency or credit.currency != currency:
+        return Reason.CURRENCY_MISMATCH
+    if debit is credit:
+        return Reason.SAME_ACCOUNT
+    return None
+
+
+def refusal_of_amount(debit: Account | None, credit: Account | None, amount: int) -> Reason | None:
+    """Check funds and bounds of two sides that passed `refusal_of_sides`."""
+    assert debit is not None, "sides are checked first"
+    assert credit is not None, "sides are checked first"
+    if debit.lacks(amount):
+        return Reason.INSUFFICIENT_FUNDS
+    if debit.posted - amount < -BALANCE_MINOR_MAX or credit.posted + amount > BALANCE_MINOR_MAX:
+        return Reason.BALANCE_OVERFLOW
+    return None

@@ -1,0 +1,104 @@
+"""`reversal`: gives back a posted payment, whole or in part, never more than the original in total."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.core.books import Books, Decided, Posting, Ruling
+from processor.core.currencies import DIGITS
+from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
+from processor.core.money import to_major, to_minor
+from processor.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from processor.core.commands import Reversal
+
+REVERSAL = "reversal"
+
+
+def original_of(command: Reversal) -> str:
+    """Name the payment whose recorded answer must be read."""
+    return command.original_transaction_id
+
+
+def decide(command: Reversal, books: Books, refused: Reason | None) -> Ruling:
+    """Move the money back from the original's credit to its debit account unless a rule forbids it."""
+    original = books.decided.get(command.original_transaction_id)
+    if original is None:
+        return Ruling(refused or Reason.ORIGINAL_NOT_FOUND, command.amount)
+    first = original.ruling
+    amount = _amount_minor(command, original, books)
+    outcome = refused or _refusal_of_original(original) or _give_back(original, amount, books)
+    reason = outcome if isinstance(outcome, Reason) else None
+    posting = outcome if isinstance(outcome, Posting) else None
+    return Ruling(
+        reason,
+        _shown(command, amount, first.currency, reason),
+        first.currency,
+        first.credit_account,
+        first.debit_account,
+        None,
+        amount if reason is None else None,
+        posting,
+    )
+
+
+def as_asked(command: Reversal) -> Ruling:
+    """Show what the command asks for; accounts and currency are the original's to tell."""
+    return Ruling(None, command.amount)
+
+
+def _refusal_of_original(original: Decided) -> Reason | None:
+    if original.ruling.reason is not None:
+        return Reason.ORIGINAL_NOT_POSTED
+    if original.type == REVERSAL or original.ruling.amount_minor is None:
+        return Reason.NOT_REVERSIBLE
+    return None
+
+
+def _give_back(original: Decided, amount: int | None, books: Books) -> Posting | Reason:
+    first = original.ruling
+    assert first.credit_account is not None, "a posted movement has both sides"
+    assert first.debit_account is not None, "a posted movement has both sides"
+    assert first.currency is not None, "a posted movement has a currency"
+    giver, receiver = books.account(first.credit_account), books.account(first.debit_account)
+    reason = refusal_of_sides(giver, receiver, first.currency)
+    if reason is not None:
+        return reason
+    if amount is None:
+        return Reason.CURRENCY_MISMATCH
+    left = _left(original, books)
+    if left == 0 or amount > left:
+        return Reason.EXCEEDS_ORIGINAL
+    reason = refusal_of_amount(giver, receiver, amount)
+    if reason is not None:
+        return reason
+    assert giver is not None, "sides were checked"
+    assert receiver is not None, "sides were checked"
+    return books.move(giver, receiver, amount, original.transaction_id)
+
+
+def _left(original: Decided, books: Books) -> int:
+    given_back = books.reversed_minor.get(original.transaction_id, 0)
+    return (original.ruling.amount_minor or 0) - given_back
+
+
+def _amount_minor(command: Reversal, original: Decided, books: Books) -> int | None:
+    """Give the amount in the original's minor units; None where it is written with more digits than those."""
+    if command.amount is None:
+        return _left(original, books)
+    digits = DIGITS.get(original.ruling.currency or "", 0)
+    if len(command.amount.partition(".")[2]) > digits:
+        return None
+    return to_minor(command.amount, digits)
+
+
+def _shown(
+    command: Reversal, amount: int | None, currency: str | None, reason: Reason | None
+) -> str | None:
+    """Give the amount as the event shows it: canonical; as given or null where the reversal was refused."""
+    if command.amount is None and reason is not None:
+        return None
+    if amount is None or currency is None:
+        return command.amount
+    return to_major(amount, DIGITS[currency])

@@ -1,0 +1,28 @@
+"""Why a decided command was refused, in the order in which the reasons are checked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """
+    Reasons of the outcome `rejected`, by precedence: a command with two faults is refused for the first.
+
+    `ACCOUNT_CLOSED` and `ACCOUNT_FROZEN` are checked already; the commands that close and freeze accounts are not
+    in the catalogue yet.
+    """
+
+    EXPIRED = "expired"
+    ACCOUNT_EXISTS = "account_exists"
+    ORIGINAL_NOT_FOUND = "original_not_found"
+    ORIGINAL_NOT_POSTED = "original_not_posted"
+    NOT_REVERSIBLE = "not_reversible"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_FROZEN = "account_frozen"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    SAME_ACCOUNT = "same_account"
+    EXCEEDS_ORIGINAL = "exceeds_original"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    BALANCE_OVERFLOW = "balance_overflow"

@@ -1,0 +1,56 @@
+"""How to reach Kafka: producers, consumers and admin clients of the command line, and what Faust must know."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+
+from processor.errors import SettingsError
+from processor.settings import Settings
+
+PRODUCER_BATCH_BYTES_MAX: Final = 900_000
+PRODUCER_REQUEST_BYTES_MAX: Final = 4_194_304
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Give the TLS context where the protocol asks for one."""
+    if "SSL" not in settings.kafka_security_protocol:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.kafka_tls_ca_file or None)
+    except OSError as error:
+        raise SettingsError(f"PROCESSOR_KAFKA_TLS_CA_FILE can't be read: {error.strerror}") from error
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Give what every aiokafka client needs."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": tls_context(settings),
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = settings.kafka_sasl_password
+    return options
+
+
+def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:
+    """Give a maker of producers for events: idempotent, acknowledged by all in-sync replicas."""
+
+    def make() -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **client_options(settings),
+            client_id=f"processor {settings.name}",
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=PRODUCER_BATCH_BYTES_MAX,
+            max_request_size=PRODUCER_REQUEST_BYTES_MAX,
+            request_timeout_ms=int(settings.delivery_timeout_s * 1000),
+        )
+
+    return make

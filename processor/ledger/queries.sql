@@ -1,0 +1,220 @@
+-- Every statement that the worker sends. `-- name: x` starts one; what follows on that comment says what it is for.
+
+-- name: fence
+-- Locks the batch's positions in one order, and tells on which timeline it is decided.
+SELECT topic, partition, claim, next_offset,
+       (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id
+FROM ledger.position
+WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
+ORDER BY topic, partition
+FOR NO KEY UPDATE;
+
+-- name: decided
+-- The recorded first answers of transaction ids, wherever they lie.
+SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_version, t.ledger_sequence,
+       to_char(t.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at,
+       coalesce(p.type, c.type, r.type) AS type,
+       coalesce(p.channel, c.channel, r.channel) AS channel,
+       coalesce(p.reference, c.reference, r.reference) AS reference,
+       coalesce(p.metadata, c.metadata, r.metadata) AS metadata,
+       coalesce(p.details, c.details, r.details) AS details,
+       coalesce(p.source_id, c.source_id, r.source_id) AS source_id,
+       coalesce(p.source_offset, c.source_offset, r.source_offset) AS source_offset,
+       s.topic, s.partition,
+       r.reason,
+       p.amount AS amount_minor, r.amount AS amount_text,
+       coalesce(p.currency, c.currency, r.currency) AS currency,
+       coalesce(debit.name::text, r.debit_account) AS debit_account,
+       coalesce(credit.name::text, r.credit_account) AS credit_account,
+       coalesce(c.account, r.account) AS account
+FROM ledger.transaction t
+LEFT JOIN ledger.posting p ON p.ledger_sequence = t.ledger_sequence AND p.decided_at = t.decided_at
+LEFT JOIN ledger.refusal r ON r.ledger_sequence = t.ledger_sequence AND r.decided_at = t.decided_at
+LEFT JOIN ledger.account_change c ON c.ledger_sequence = t.ledger_sequence
+LEFT JOIN ledger.account debit ON debit.account_id = p.debit_account_id
+LEFT JOIN ledger.account credit ON credit.account_id = p.credit_account_id
+JOIN ledger.source s ON s.source_id = coalesce(p.source_id, c.source_id, r.source_id)
+WHERE t.transaction_id = ANY ($1::uuid[]);
+
+-- name: answered
+-- What was recorded at positions besides first answers.
+SELECT 'repeat' AS kind, a.source_id, a.source_offset, a.timeline_id,
+       to_char(a.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+       NULL AS reason, NULL AS pointer, NULL AS detail, NULL AS transaction_id, NULL AS channel
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
+JOIN ledger.repeat a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high
+UNION ALL
+SELECT 'conflict', a.source_id, a.source_offset, a.timeline_id,
+       to_char(a.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       NULL, NULL, NULL, NULL, NULL
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
+JOIN ledger.conflict a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high
+UNION ALL
+SELECT 'dead_letter', a.source_id, a.source_offset, a.timeline_id,
+       to_char(a.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       a.reason, a.pointer, a.detail, a.transaction_id::text, a.channel
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
+JOIN ledger.dead_letter a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high;
+
+-- name: lock
+-- Locks accounts in the global order; the rows are as they are under the lock.
+SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit FROM ledger.lock_accounts($1);
+
+-- name: reversed_totals
+-- How much of each original was given back. Sent after the locks, so that it sees what they waited for.
+SELECT original_transaction_id::text, reversed_amount FROM ledger.reversal_total
+WHERE original_transaction_id = ANY ($1::uuid[]);
+
+-- name: clock
+-- The clock and the ledger_sequences of a batch. Sent after the locks: this is the serialisation order.
+SELECT moment AS now,
+       (extract(epoch FROM moment) * 1000000)::bigint AS now_us,
+       to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now_text,
+       ARRAY(SELECT nextval('ledger.ledger_sequence') FROM generate_series(1, $1::integer)) AS sequences
+FROM clock_timestamp() AS moment;
+
+-- name: insert_accounts
+-- New accounts, in the order of their names so that two workers can't wait for each other in a circle.
+INSERT INTO ledger.account (name, currency, kind, overdraft_limit, opened_at)
+SELECT n.name, n.currency, n.kind, n.overdraft_limit, $5
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS n (name, currency, kind, overdraft_limit)
+ORDER BY n.name
+ON CONFLICT (name) DO NOTHING
+RETURNING account_id, name::text;
+
+-- name: insert_transactions
+-- Registers ids, in their order for the same reason. Fewer rows than asked: an id was not new after all.
+INSERT INTO ledger.transaction (transaction_id, fingerprint, fingerprint_version, ledger_sequence, decided_at)
+SELECT n.transaction_id, n.fingerprint, $4, n.ledger_sequence, $5
+FROM unnest($1::uuid[], $2::bytea[], $3::bigint[]) AS n (transaction_id, fingerprint, ledger_sequence)
+ORDER BY n.transaction_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_postings
+-- Moves money: the database moves the balances from these rows.
+INSERT INTO ledger.posting (
+    ledger_sequence, decided_at, transaction_id, source_id, source_offset, debit_account_id, credit_account_id,
+    amount, debit_balance, credit_balance, value_date, currency, type, channel, reference,
+    original_transaction_id, metadata, details)
+SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.debit, n.credit,
+       n.amount, n.debit_balance, n.credit_balance, ($1::timestamptz AT TIME ZONE 'UTC')::date, n.currency, n.type,
+       n.channel, n.reference, n.original, n.metadata, n.details
+FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+            $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::uuid[],
+            $16::text[], $17::text[])
+     AS n (ledger_sequence, transaction_id, source_id, source_offset, debit, credit, amount, debit_balance,
+           credit_balance, currency, type, channel, reference, original, metadata, details);
+
+-- name: insert_account_changes
+-- Commands that were carried out without moving money.
+INSERT INTO ledger.account_change (
+    ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type, channel,
+    reference, metadata, details)
+SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account, n.currency, n.type, n.channel,
+       n.reference, n.metadata, n.details
+FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[])
+     AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type, channel, reference,
+           metadata, details);
+
+-- name: insert_refusals
+-- Refused commands: a refused id stays refused.
+INSERT INTO ledger.refusal (
+    ledger_sequence, decided_at, transaction_id, source_id, source_offset, reason, account, debit_account,
+    credit_account, amount, currency, type, channel, reference, metadata, details)
+SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.reason, n.account, n.debit_account,
+       n.credit_account, n.amount, n.currency, n.type, n.channel, n.reference, n.metadata, n.details
+FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
+     AS n (ledger_sequence, transaction_id, source_id, source_offset, reason, account, debit_account, credit_account,
+           amount, currency, type, channel, reference, metadata, details);
+
+-- name: insert_repeats
+INSERT INTO ledger.repeat (source_id, source_offset, transaction_id, ledger_sequence, timeline_id, recorded_at)
+SELECT n.source_id, n.source_offset, n.transaction_id, n.ledger_sequence, $5, $6
+FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[])
+     AS n (source_id, source_offset, transaction_id, ledger_sequence);
+
+-- name: insert_conflicts
+INSERT INTO ledger.conflict (
+    source_id, source_offset, transaction_id, first_sequence, timeline_id, decided_at, type, channel, differences)
+SELECT n.source_id, n.source_offset, n.transaction_id, n.first_sequence, $8, $9, n.type, n.channel, n.differences::jsonb
+FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+     AS n (source_id, source_offset, transaction_id, first_sequence, type, channel, differences);
+
+-- name: insert_dead_letters
+INSERT INTO ledger.dead_letter (
+    source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value, headers, timeline_id,
+    received_at)
+SELECT n.source_id, n.source_offset, n.reason, n.pointer, n.detail, n.transaction_id, n.channel, n.key, n.value,
+       n.headers, $11, $12
+FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::bytea[],
+            $9::bytea[], $10::text[])
+     AS n (source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value, headers);
+
+-- name: insert_holes
+INSERT INTO ledger.hole (source_id, from_offset, to_offset, recorded_at)
+SELECT n.source_id, n.from_offset, n.to_offset, clock_timestamp()
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (source_id, from_offset, to_offset);
+
+-- name: advance
+-- Moves positions past the batch: an overlap leaves them where they are, a gap never gets here.
+UPDATE ledger.position AS p SET
+    next_offset = greatest(p.next_offset, n.end_offset),
+    delivered_offset = greatest(p.delivered_offset, n.delivered),
+    last_offset = CASE WHEN n.end_offset > p.next_offset THEN coalesce(n.last_offset, p.last_offset)
+                       ELSE p.last_offset END,
+    last_digest = CASE WHEN n.end_offset > p.next_offset THEN coalesce(n.last_digest, p.last_digest)
+                       ELSE p.last_digest END
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])
+     AS n (topic, partition, end_offset, delivered, last_offset, last_digest)
+WHERE p.topic = n.topic AND p.partition = n.partition;
+
+-- name: delivered
+-- How far outcomes were delivered, when no further batch carries it along.
+UPDATE ledger.position AS p SET delivered_offset = least(greatest(p.delivered_offset, n.delivered), p.next_offset)
+FROM unnest($1::uuid[], $2::bigint[]) AS n (claim, delivered)
+WHERE p.claim = n.claim AND p.delivered_offset < n.delivered;
+
+-- name: position
+SELECT p.topic, p.partition, p.source_id, s.incarnation, p.claim, p.first_offset, p.next_offset, p.delivered_offset,
+       p.last_offset, p.last_digest
+FROM ledger.position p JOIN ledger.source s USING (source_id)
+WHERE p.topic = $1 AND p.partition = $2;
+
+-- name: claim
+UPDATE ledger.position SET claim = $3, claimed_by = $4, claimed_at = clock_timestamp()
+WHERE topic = $1 AND partition = $2;
+
+-- name: open_source
+INSERT INTO ledger.source (topic, partition, incarnation, opened_by, reason)
+VALUES ($1, $2, $3, $4, $5) RETURNING source_id;
+
+-- name: open_position
+INSERT INTO ledger.position (
+    topic, partition, source_id, claim, claimed_by, first_offset, next_offset, delivered_offset)
+VALUES ($1, $2, $3, $4, $5, $6, $6, $6);
+
+-- name: timelines
+SELECT timeline_id, token, from_sequence FROM ledger.timeline ORDER BY timeline_id;
+
+-- name: start_timeline
+SELECT timeline_id, token, from_sequence FROM ledger.start_timeline($1, $2);
+
+-- name: incarnations
+SELECT source_id, incarnation FROM ledger.source;
+
+-- name: durability
+-- Whether a commit here stays.
+SELECT current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS standby;
+
+-- name: server
+-- What the worker tells of the server, and by which it notices a failover.
+SELECT current_setting('server_version') AS version,
+       current_setting('synchronous_standby_names') AS synchronous_standby_names,
+       current_setting('fsync') AS fsync,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS server,
+       (SELECT timeline.server FROM ledger.timeline ORDER BY timeline_id DESC LIMIT 1) AS known_server;
+
+-- name: create_month_partitions
+SELECT ledger.create_month_partitions($1);

@@ -1,0 +1,260 @@
+"""Rows to answers and back: the one place that knows which column holds what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
+from processor.core.books import Account, Decided, Ruling, Source
+from processor.core.commands import Command, Deposit, Movement, Transfer, Withdrawal
+from processor.core.currencies import DIGITS
+from processor.core.decode import Invalid, InvalidReason
+from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
+from processor.core.money import to_major, to_minor
+
+Columns = tuple[list[Any], ...]
+
+_MOVEMENTS: Final[dict[str, type[Movement]]] = {
+    kind.TYPE: kind for kind in (Deposit, Withdrawal, Transfer)
+}
+_KINDS: Final[dict[str, type[Repeat] | type[Conflict] | type[DeadLetter]]] = {
+    "repeat": Repeat,
+    "conflict": Conflict,
+    "dead_letter": DeadLetter,
+}
+
+
+def decided_of(row: Mapping[str, Any]) -> Decided:
+    """Read a recorded first answer (statement `decided`)."""
+    currency, amount_minor, shown = row["currency"], row["amount_minor"], row["amount_text"]
+    if amount_minor is not None:
+        shown = to_major(amount_minor, DIGITS[currency])
+    ruling = Ruling(
+        row["reason"],
+        shown,
+        currency,
+        row["debit_account"],
+        row["credit_account"],
+        row["account"],
+        amount_minor,
+    )
+    content = _content(row, ruling)
+    stored = row["fingerprint"]
+    if row["fingerprint_version"] != FINGERPRINT_VERSION:
+        stored = fingerprint(content)
+    return Decided(
+        row["transaction_id"],
+        row["type"],
+        stored,
+        row["ledger_sequence"],
+        row["decided_at"],
+        row["channel"],
+        Source(row["source_id"], row["topic"], row["partition"], row["source_offset"]),
+        ruling,
+        None,
+        content,
+    )
+
+
+def _content(row: Mapping[str, Any], ruling: Ruling) -> dict[str, object]:
+    """Give the typed content back. A row without details is a movement, which its columns describe."""
+    metadata = None if row["metadata"] is None else orjson.loads(row["metadata"])
+    own: dict[str, object]
+    if row["details"] is not None:
+        own = orjson.loads(row["details"])
+    else:
+        assert ruling.amount is not None, "a movement has an amount"
+        assert ruling.currency is not None, "a movement has a currency"
+        assert ruling.debit_account is not None, "a movement has both sides"
+        assert ruling.credit_account is not None, "a movement has both sides"
+        movement = _MOVEMENTS[row["type"]](
+            row["transaction_id"],
+            b"",
+            row["channel"],
+            "",
+            None,
+            row["reference"],
+            metadata,
+            ruling.debit_account,
+            ruling.credit_account,
+            to_minor(ruling.amount, DIGITS[ruling.currency]),
+            ruling.currency,
+        )
+        own = movement.own_content()
+    fields: dict[str, object] = {
+        "transaction_id": row["transaction_id"],
+        "type": row["type"],
+        "channel": row["channel"],
+        "reference": row["reference"],
+        "metadata": metadata,
+        **own,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def recorded_of(row: Mapping[str, Any]) -> RecordedAnswer:
+    """Read what was recorded at a position (statement `answered`)."""
+    kind = _KINDS[row["kind"]]
+    invalid = None
+    if kind is DeadLetter:
+        invalid = Invalid(
+            InvalidReason(row["reason"]),
+            row["pointer"],
+            row["detail"],
+            row["transaction_id"],
+            row["channel"],
+        )
+    return RecordedAnswer(kind, row["timeline_id"], row["at"], invalid)
+
+
+def account_of(row: Sequence[Any]) -> Account:
+    """Read an account (statement `lock`)."""
+    account_id, name, currency, kind, status, posted, held, overdraft_limit = row
+    return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
+
+
+def transaction_columns(firsts: Sequence[First]) -> Columns:
+    """Arrays of statement `insert_transactions`."""
+    decided = [first.decided for first in firsts]
+    return (
+        [item.transaction_id for item in decided],
+        [item.fingerprint for item in decided],
+        [item.ledger_sequence for item in decided],
+    )
+
+
+def posting_columns(firsts: Sequence[First]) -> Columns:
+    """Arrays of statement `insert_postings`, from answers whose money moved."""
+    decided = [first.decided for first in firsts]
+    postings = [item.ruling.posting for item in decided]
+    commands = [item.command for item in decided]
+    return (
+        [item.ledger_sequence for item in decided],
+        [item.transaction_id for item in decided],
+        [item.source.source_id for item in decided],
+        [item.source.offset for item in decided],
+        [item.debit.account_id for item in postings if item],
+        [item.credit.account_id for item in postings if item],
+        [item.amount for item in postings if item],
+        [item.debit_balance for item in postings if item],
+        [item.credit_balance for item in postings if item],
+        [item.ruling.currency for item in decided],
+        [item.type for item in decided],
+        [item.channel for item in decided],
+        [item.reference for item in commands if item],
+        [item.original_transaction_id for item in postings if item],
+        [_metadata(item) for item in commands if item],
+        [_details(item) for item in commands if item],
+    )
+
+
+def account_change_columns(firsts: Sequence[First]) -> Columns:
+    """Arrays of statement `insert_account_changes`."""
+    decided = [first.decided for first in firsts]
+    commands = [item.command for item in decided if item.command]
+    return (
+        [item.ledger_sequence for item in decided],
+        [item.transaction_id for item in decided],
+        [item.source.source_id for item in decided],
+        [item.source.offset for item in decided],
+        [item.ruling.account for item in decided],
+        [item.ruling.currency for item in decided],
+        [item.type for item in decided],
+        [item.channel for item in decided],
+        [item.reference for item in commands],
+        [_metadata(item) for item in commands],
+        [_details(item) for item in commands],
+    )
+
+
+def refusal_columns(firsts: Sequence[First]) -> Columns:
+    """Arrays of statement `insert_refusals`."""
+    decided = [first.decided for first in firsts]
+    commands = [item.command for item in decided if item.command]
+    return (
+        [item.ledger_sequence for item in decided],
+        [item.transaction_id for item in decided],
+        [item.source.source_id for item in decided],
+        [item.source.offset for item in decided],
+        [item.ruling.reason for item in decided],
+        [item.ruling.account for item in decided],
+        [item.ruling.debit_account for item in decided],
+        [item.ruling.credit_account for item in decided],
+        [item.ruling.amount for item in decided],
+        [item.ruling.currency for item in decided],
+        [item.type for item in decided],
+        [item.channel for item in decided],
+        [item.reference for item in commands],
+        [_metadata(item) for item in commands],
+        [_details(item) for item in commands],
+    )
+
+
+def repeat_columns(repeats: Sequence[Repeat]) -> Columns:
+    """Arrays of statement `insert_repeats`."""
+    return (
+        [item.arrival.source.source_id for item in repeats],
+        [item.arrival.source.offset for item in repeats],
+        [item.decided.transaction_id for item in repeats],
+        [item.decided.ledger_sequence for item in repeats],
+    )
+
+
+def conflict_columns(conflicts: Sequence[Conflict]) -> Columns:
+    """Arrays of statement `insert_conflicts`."""
+    asked = [item.arrival.asked for item in conflicts]
+    commands = [item for item in asked if isinstance(item, Command)]
+    return (
+        [item.arrival.source.source_id for item in conflicts],
+        [item.arrival.source.offset for item in conflicts],
+        [item.transaction_id for item in commands],
+        [item.decided.ledger_sequence for item in conflicts],
+        [item.TYPE for item in commands],
+        [item.channel for item in commands],
+        [
+            orjson.dumps(
+                [{"field": d.field, "first": d.first, "now": d.now} for d in item.differing]
+            ).decode()
+            for item in conflicts
+        ],
+    )
+
+
+def dead_letter_columns(letters: Sequence[DeadLetter]) -> Columns:
+    """Arrays of statement `insert_dead_letters`. Header names may hold anything, so they are kept as JSON text."""
+    return (
+        [item.arrival.source.source_id for item in letters],
+        [item.arrival.source.offset for item in letters],
+        [str(item.invalid.reason) for item in letters],
+        [item.invalid.pointer for item in letters],
+        [item.invalid.detail for item in letters],
+        [item.invalid.transaction_id for item in letters],
+        [item.invalid.channel for item in letters],
+        [item.arrival.record.key for item in letters],
+        [item.arrival.record.value for item in letters],
+        [_headers(item) for item in letters],
+    )
+
+
+def _headers(letter: DeadLetter) -> str:
+    headers = letter.arrival.record.headers
+    return orjson.dumps(
+        [[name, None if value is None else value.hex()] for name, value in headers]
+    ).decode()
+
+
+def _metadata(command: Command) -> str | None:
+    if command.metadata is None:
+        return None
+    return orjson.dumps(command.metadata, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _details(command: Command) -> str | None:
+    """What the columns do not hold of a command's content; a movement is held by them whole."""
+    if isinstance(command, Movement):
+        return None
+    own = {name: value for name, value in command.own_content().items() if value is not None}
+    return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode()

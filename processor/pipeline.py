@@ -1,0 +1,105 @@
+"""
+The straight line: how a batch of records becomes posted entries, outcome events and an acknowledged offset.
+
+    decode -> dedupe -> decide and post -> emit -> remember -> acknowledge
+
+Safe to repeat after a crash between any two steps: the records are read again, the ledger recognises them, and the same
+events go out again. `conveyor.py` overlaps three batches; this file is what happens to each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from processor.batch import Answered, Batch, Run
+from processor.core.answers import Arrival, First
+from processor.core.books import Source
+from processor.core.commands import Command
+from processor.core.decode import Decoder
+from processor.emit import Emitter
+from processor.ledger import Ledger
+from processor.post import Delivered, post
+from processor.telemetry import Telemetry
+from processor.timelines import Timelines
+
+
+class Table(Protocol):
+    """The dedupe table."""
+
+    def seen(self, transaction_ids: Sequence[str]) -> set[str]:
+        """Give the ids that were probably decided before."""
+
+    def remember(self, decided: Sequence[tuple[str, int]]) -> None:
+        """Note decided ids with their ledger_sequence."""
+
+
+class Acknowledger(Protocol):
+    """Where offsets are acknowledged."""
+
+    def acknowledge(self, runs: Sequence[Run]) -> None:
+        """Everything of these runs is done."""
+
+    def release(self, messages: Sequence[object]) -> None:
+        """These messages are no longer in hand, done or dropped."""
+
+
+class Line:
+    """The six steps. Each is called for one batch at a time, in the order of the batches."""
+
+    def __init__(
+        self,
+        *,
+        decoder: Decoder,
+        table: Table,
+        ledger: Ledger,
+        timelines: Timelines,
+        emitter: Emitter,
+        acknowledger: Acknowledger,
+        telemetry: Telemetry,
+    ) -> None:
+        self.decoder = decoder
+        self.table = table
+        self.ledger = ledger
+        self.timelines = timelines
+        self.emitter = emitter
+        self.acknowledger = acknowledger
+        self.telemetry = telemetry
+        self.delivered: Delivered = {}
+
+    def prepare(self, runs: list[Run]) -> Batch:
+        """Decode each record once, and ask the table which ids it has seen. No waiting."""
+        arrivals = decode(runs, self.decoder)
+        ids = [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
+        return Batch(runs, arrivals, self.table.seen(ids))
+
+    async def post(self, batch: Batch) -> Answered:
+        """Decide and commit in one PostgreSQL transaction. From its commit on the money has moved."""
+        return await post(batch, self.ledger, self.timelines, self.delivered)
+
+    async def finish(self, answered: Answered) -> None:
+        """Tell the outcomes, then remember the ids, then acknowledge the input: in this order and no other."""
+        await self.emitter.emit(answered.answers)
+        self.table.remember(
+            [
+                (answer.decided.transaction_id, answer.decided.ledger_sequence)
+                for answer in answered.answers
+                if isinstance(answer, First)
+            ]
+        )
+        for run in answered.batch.runs:
+            self.delivered[run.log.topic, run.log.partition] = run.end
+        self.acknowledger.acknowledge(answered.batch.runs)
+
+
+def decode(runs: Sequence[Run], decoder: Decoder) -> list[Arrival]:
+    """Turn records into arrivals, in offset order within each partition."""
+    read = decoder.decode
+    arrivals: list[Arrival] = []
+    for run in runs:
+        source_id, topic, partition = run.log.source_id, run.log.topic, run.log.partition
+        arrivals.extend(
+            Arrival(record, Source(source_id, topic, partition, record.offset), read(record.value))
+            for record in run.records
+        )
+    return arrivals

@@ -1,0 +1,140 @@
+"""
+The step that moves money: one PostgreSQL transaction per batch.
+
+Everything lands in it together: positions, ids, postings, balances, answers and dead letters. Or nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from processor.batch import Answered, Batch, Run, joined
+from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_all
+from processor.core.books import Books, Decided
+from processor.core.catalogue import CATALOGUE
+from processor.core.commands import Command
+from processor.errors import AlreadyDecidedError, FaultError
+from processor.ledger import Ledger, PostingSession
+from processor.timelines import Timelines
+
+REDECISIONS_MAX: Final = 10
+"""How often a batch is decided anew because ids or accounts turned out to be known, before that is a fault."""
+
+Delivered = dict[tuple[str, int], int]
+
+
+async def post(batch: Batch, ledger: Ledger, timelines: Timelines, delivered: Delivered) -> Answered:
+    """
+    Decide a batch and commit it. `delivered` is how far earlier outcomes were delivered; it is noted along the way.
+
+    Raises FencedError, RewoundError, UnpostableError and LedgerUnavailableError; nothing is written then.
+    """
+    probed = batch.suspects
+    for _ in range(REDECISIONS_MAX):
+        try:
+            return await _post_once(batch, probed, ledger, timelines, delivered)
+        except AlreadyDecidedError:
+            # The table was lost, or the first came through another partition: ask about every id of the batch.
+            probed = {arrival.asked.transaction_id for arrival in _commands(batch.arrivals)}
+    raise FaultError(f"a batch was not new {REDECISIONS_MAX} times")
+
+
+async def _post_once(
+    batch: Batch, probed: set[str], ledger: Ledger, timelines: Timelines, delivered: Delivered
+) -> Answered:
+    runs = joined(batch.runs)
+    async with ledger.posting() as session:
+        fence = await session.fence(runs)
+        await timelines.know(fence.timeline_id)
+        again, fresh = _split(batch.arrivals, fence.next_offsets)
+        decided = await session.decided(_ids_to_read(again, fresh, probed))
+        answers = await _answer_again(session, runs, again, decided, timelines)
+        books = await _read_books(session, fresh, decided)
+        clock, sequences = await _draw(session, fresh, decided)
+        new = decide_all(
+            fresh,
+            books,
+            clock=clock,
+            timeline_id=fence.timeline_id,
+            sequences=iter(sequences),
+        )
+        if new:
+            await session.record(new, books.opened)
+        await session.advance(runs, delivered)
+    return Answered(batch, [*answers, *new])
+
+
+def _split(
+    arrivals: list[Arrival], next_offsets: dict[tuple[str, int], int]
+) -> tuple[list[Arrival], list[Arrival]]:
+    """Part what was committed before (a redelivery) from what is new, by the ledger's position of each partition."""
+    if not arrivals:
+        return [], []
+    again: list[Arrival] = []
+    fresh: list[Arrival] = []
+    for arrival in arrivals:
+        source = arrival.source
+        is_new = source.offset >= next_offsets[source.topic, source.partition]
+        (fresh if is_new else again).append(arrival)
+    return again, fresh
+
+
+def _commands(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return [arrival for arrival in arrivals if isinstance(arrival.asked, Command)]
+
+
+def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set[str]) -> set[str]:
+    """Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals of reversals."""
+    wanted = {arrival.asked.transaction_id for arrival in _commands(again)}
+    for arrival in fresh:
+        asked = arrival.asked
+        if isinstance(asked, Command):
+            if asked.transaction_id in probed:
+                wanted.add(asked.transaction_id)
+            original = CATALOGUE[type(asked)].original_of(asked)
+            if original is not None:
+                wanted.add(original)
+    return wanted
+
+
+async def _answer_again(
+    session: PostingSession,
+    runs: Sequence[Run],
+    again: Sequence[Arrival],
+    decided: dict[str, Decided],
+    timelines: Timelines,
+) -> list[Answer]:
+    if not again:
+        return []
+    return answer_again(again, decided, await session.answered(runs), timelines.of_sequence)
+
+
+async def _read_books(
+    session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
+) -> Books:
+    """Lock every account that the new commands name, directly or by an original, then read what is bounded by totals."""
+    names: set[str] = set()
+    originals: set[str] = set()
+    for arrival in fresh:
+        asked = arrival.asked
+        if not isinstance(asked, Command) or asked.transaction_id in decided:
+            continue
+        rule = CATALOGUE[type(asked)]
+        names.update(rule.accounts_of(asked))
+        original = rule.original_of(asked)
+        if original is not None:
+            originals.add(original)
+            if (first := decided.get(original)) is not None:
+                sides = (first.ruling.debit_account, first.ruling.credit_account)
+                names.update(name for name in sides if name is not None)
+    accounts = await session.lock(names)
+    reversed_minor = await session.reversed_totals(originals)
+    return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor)
+
+
+async def _draw(
+    session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
+) -> tuple[Clock, list[int]]:
+    ids = {arrival.asked.transaction_id for arrival in _commands(fresh)}
+    return await session.clock(len(ids - decided.keys()))

@@ -1,0 +1,161 @@
+"""All settings, each with its unit and limit. The only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
+
+from processor.errors import SettingsError
+
+PREFIX: Final = "PROCESSOR_"
+SECRET_FIELDS: Final = frozenset({"kafka_sasl_password"})
+
+Positive = Annotated[int, Meta(ge=1)]
+PositiveSeconds = Annotated[float, Meta(gt=0)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Effective settings; `PROCESSOR_X` in the environment sets field `x`.
+
+    Texts are empty where nothing is set. Every `_max` is a limit, every `_s`, `_ms` and `_bytes` a unit.
+    """
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = ""
+    kafka_tls_ca_file: str = ""
+    database_url: str = "postgresql://127.0.0.1:5432/payments"
+    data_dir: str = "build/data"
+    topic_prefix: str = ""
+    consumer_group: str = "payments-processor"
+    worker_name: str = ""
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Meta(ge=0, le=65535)] = 6066
+    log_level: str = "info"
+    event_loop: str = "uvloop"
+    otlp_endpoint: str = ""
+    trace_sample_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+
+    command_bytes_max: Positive = 65_536
+    batch_records_max: Positive = 2_000
+    run_records_max: Positive = 1_000
+    held_records_max: Positive = 8_000
+    fetch_partition_bytes_max: Positive = 1_048_576
+    unpostable_per_minute_max: Positive = 100
+
+    connect_timeout_s: PositiveSeconds = 5.0
+    statement_timeout_ms: Positive = 30_000
+    lock_timeout_ms: Positive = 20_000
+    delivery_timeout_s: PositiveSeconds = 30.0
+    commit_interval_s: PositiveSeconds = 0.5
+    delivered_interval_s: PositiveSeconds = 1.0
+    session_timeout_s: PositiveSeconds = 10.0
+    heartbeat_interval_s: PositiveSeconds = 2.0
+    poll_interval_max_s: PositiveSeconds = 60.0
+    rebalance_timeout_s: PositiveSeconds = 30.0
+    settle_deadline_s: PositiveSeconds = 10.0
+    fenced_wait_s: PositiveSeconds = 5.0
+    stop_deadline_s: PositiveSeconds = 25.0
+    stuck_after_s: PositiveSeconds = 60.0
+
+    table_memory_bytes_max: Positive = 64 * 1_048_576
+    table_entry_ttl_s: Positive = 7 * 86_400
+
+    @property
+    def name(self) -> str:
+        """This worker's name, as claims and logs show it."""
+        return self.worker_name or f"{socket.gethostname()}:{os.getpid()}"
+
+    def topic(self, name: str) -> str:
+        """Give the full name of a topic."""
+        return self.topic_prefix + name
+
+    def masked(self) -> dict[str, Any]:
+        """Give all settings with secrets masked, for people."""
+        shown: dict[str, Any] = msgspec.to_builtins(self)
+        for field in SECRET_FIELDS:
+            if shown[field]:
+                shown[field] = "***"
+        shown["database_url"] = _masked_url(self.database_url)
+        return shown
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read settings from the environment. Raises SettingsError with one line naming the variable."""
+    source = os.environ if environment is None else environment
+    given = {
+        name[len(PREFIX) :].lower(): value
+        for name, value in source.items()
+        if name.startswith(PREFIX)
+    }
+    unknown = sorted(given.keys() - set(Settings.__struct_fields__))
+    if unknown:
+        raise SettingsError(f"{PREFIX}{unknown[0].upper()} is no setting; see `processor config`")
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_told(str(error))) from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Hold settings against one another."""
+    rules = (
+        (
+            settings.heartbeat_interval_s * 3 <= settings.session_timeout_s,
+            "HEARTBEAT_INTERVAL_S must be at most a third of SESSION_TIMEOUT_S",
+        ),
+        (
+            settings.settle_deadline_s < settings.rebalance_timeout_s,
+            "SETTLE_DEADLINE_S must be below REBALANCE_TIMEOUT_S",
+        ),
+        (
+            settings.settle_deadline_s < settings.stop_deadline_s,
+            "SETTLE_DEADLINE_S must be below STOP_DEADLINE_S",
+        ),
+        (
+            settings.run_records_max <= settings.batch_records_max <= settings.held_records_max,
+            "RUN_RECORDS_MAX, BATCH_RECORDS_MAX and HELD_RECORDS_MAX must grow in this order",
+        ),
+        (
+            settings.heartbeat_interval_s * 2 <= settings.fenced_wait_s,
+            "FENCED_WAIT_S must be at least twice HEARTBEAT_INTERVAL_S",
+        ),
+        (
+            settings.event_loop in {"uvloop", "asyncio"},
+            "EVENT_LOOP must be uvloop or asyncio",
+        ),
+        (
+            settings.log_level in {"debug", "info", "warning", "error"},
+            "LOG_LEVEL must be debug, info, warning or error",
+        ),
+        (
+            settings.database_url.startswith(("postgresql://", "postgres://")),
+            "DATABASE_URL must begin with postgresql://",
+        ),
+    )
+    for holds, line in rules:
+        if not holds:
+            raise SettingsError(PREFIX + line)
+
+
+def _told(error: str) -> str:
+    what, _, where = error.partition(" - at `$.")
+    return f"{PREFIX}{where.rstrip('`').upper()}: {what}" if where else error
+
+
+def _masked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
