@@ -11,15 +11,15 @@ import base64
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 
 from loadtest.message import Message, Position
-from loadtest.reference.contract import Command, Fault, major_of, read, time_us
+from loadtest.reference.contract import Command, Fault, read, time_us
 from loadtest.reference.model import Answer, Books
 from loadtest.reporting import Ledger
+from loadtest.views import First, view_differences
 
 DIFFERENCES_KEPT_MAX = 1_000
 TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -45,15 +45,6 @@ class Event(NamedTuple):
 
     message: Message
     value: dict[str, Any]
-
-
-class First(NamedTuple):
-    """An id's first and lasting answer."""
-
-    position: Position
-    command: Command
-    answer: Answer
-    event: dict[str, Any]
 
 
 class Agreement:
@@ -91,9 +82,8 @@ class Agreement:
             self._differs(position, "has an outcome, but no command stands there")
         for position in self.dead_letters.keys() - self.commands.keys():
             self._differs(position, "has a dead letter, but no command stands there")
-        self._check_payments(ledger)
-        self._check_entries(ledger)
-        self._check_balances(ledger)
+        for line in view_differences(self.topic, self.digits, self.firsts, self.books, ledger):
+            self._note(line)
 
     def _differs(self, position: Position, what: str) -> None:
         self._note(f"partition {position[0]} offset {position[1]}: {what}")
@@ -273,83 +263,6 @@ class Agreement:
     def _source(self, position: Position) -> dict[str, Any]:
         return {"topic": self.topic, "partition": position[0], "offset": position[1]}
 
-    # --- the ledger's views
-
-    def _check_payments(self, ledger: Ledger) -> None:
-        seen = {row.transaction_id: row for row in ledger.payments}
-        if len(seen) != len(ledger.payments):
-            self._note("reporting.payments: an id has two rows")
-        for id_, first in self.firsts.items():
-            row, answer = seen.pop(id_, None), first.answer
-            if row is None:
-                self._note(f"reporting.payments: {id_} is missing")
-                continue
-            expected = (
-                answer.type,
-                "rejected" if answer.reason else "posted",
-                answer.reason,
-                answer.currency,
-                answer.debit_account,
-                answer.credit_account,
-                time_us(first.event["decided_at"]),
-                first.event["ledger_sequence"],
-                self.topic,
-                *first.position,
-            )
-            if (row[1:4] + row[5:] != expected) or not _same_number(row.amount, answer.amount):
-                self._note(f"reporting.payments: {id_} is {row}, expected {expected}")
-        for id_ in seen:
-            self._note(f"reporting.payments: {id_} was never answered")
-
-    def _check_entries(self, ledger: Ledger) -> None:
-        seen: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        for row in ledger.entries:
-            seen[row.transaction_id].append(row[1:])
-        for id_, first in self.firsts.items():
-            currency = first.answer.currency or ""
-            digits = self.digits.get(currency, 0)
-            expected = [
-                (
-                    line,
-                    entry.account,
-                    entry.direction,
-                    major_of(entry.minor, digits),
-                    currency,
-                    major_of(entry.balance_after, digits),
-                )
-                for line, entry in enumerate(first.answer.entries, 1)
-            ]
-            rows = sorted(seen.pop(id_, []))
-            if rows != expected and not _same_lines(rows, expected):
-                self._note(f"reporting.entries: {id_} has {rows}, expected {expected}")
-        for id_ in seen:
-            self._note(f"reporting.entries: {id_} was never posted")
-
-    def _check_balances(self, ledger: Ledger) -> None:
-        missing = set(self.books.opened) | {
-            name for name, held in self.books.posted.items() if held
-        }
-        for row in ledger.balances:
-            missing.discard(row.account)
-            account = self.books.account(row.account)
-            if account is None:
-                self._note(f"reporting.balances: {row.account} was never opened")
-                continue
-            posted, digits = self.books.posted.get(row.account, 0), self.digits[account.currency]
-            limit = account.limit
-            available = None if limit is None else major_of(posted + limit, digits)
-            same = (
-                (row.currency, row.status) == (account.currency, "open")
-                and _same_number(row.posted, major_of(posted, digits))
-                and _same_number(row.held, "0")
-                and _same_number(row.available, available)
-            )
-            if not same:
-                money = f"{major_of(posted, digits)} {account.currency}, available {available}"
-                self._note(f"reporting.balances: {row.account} is {row}, expected {money}")
-        for name in sorted(missing):
-            self._note(f"reporting.balances: {name} is missing")
-
 
 def _shown(answer: Answer) -> dict[str, Any]:
     shown = {
@@ -388,18 +301,3 @@ def _is_time(text: object) -> bool:
 
 def _base64(raw: bytes | None) -> str | None:
     return None if raw is None else base64.b64encode(raw).decode()
-
-
-def _same_number(one: str | None, other: str | None) -> bool:
-    return one == other or (
-        one is not None and other is not None and Decimal(one) == Decimal(other)
-    )
-
-
-def _same_lines(rows: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> bool:
-    money = {3, 5}
-    return len(rows) == len(expected) and all(
-        _same_number(got, want) if place in money else got == want
-        for row, line in zip(rows, expected, strict=True)
-        for place, (got, want) in enumerate(zip(row, line, strict=True))
-    )

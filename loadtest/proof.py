@@ -41,6 +41,7 @@ class Turnover(msgspec.Struct, frozen=True):
     """Sums of one currency in major units: all debits, all credits, all balances."""
 
     currency: str
+    digits: int
     debits: Decimal
     credits: Decimal
     balances: Decimal
@@ -77,7 +78,7 @@ def prove(
     agreement = Agreement(topic, observed.commands, digits)
     agreement.check(observed.outcomes, observed.dead_letters, observed.ledger)
     labels = _labels(agreement)
-    turnovers = _turnovers(observed.ledger)
+    turnovers = _turnovers(observed.ledger, digits)
     checks = (
         Check("every offset accounted for", tuple(_offset_faults(published, observed))),
         Check("every answer and balance agrees with the model", tuple(agreement.differences)),
@@ -164,7 +165,7 @@ def _known_faults(
             yield f"{name}: {major_of(held, places)}, expected {major_of(minor, places)}"
 
 
-def _turnovers(ledger: Ledger) -> tuple[Turnover, ...]:
+def _turnovers(ledger: Ledger, digits: Mapping[str, int]) -> tuple[Turnover, ...]:
     sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entry in ledger.entries:
         sums[entry.currency][entry.direction] += _scaled(entry.amount)
@@ -173,6 +174,7 @@ def _turnovers(ledger: Ledger) -> tuple[Turnover, ...]:
     return tuple(
         Turnover(
             currency,
+            digits.get(currency, SCALE),
             *(Decimal(found[kind]).scaleb(-SCALE) for kind in ("debit", "credit", "balance")),
         )
         for currency, found in sorted(sums.items())

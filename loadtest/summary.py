@@ -81,19 +81,12 @@ def _figure(label: str, count: int, depth: int = 0) -> str:
 def _turnovers(turnovers: Iterable[Turnover]) -> Iterator[str]:
     yield f"{'':<10}{'debits':>{MONEY_WIDTH}}   {'credits':>{MONEY_WIDTH}}   all balances"
     for one in turnovers:
-        places = _places(one)
+        places = one.digits
         sign = "=" if one.debits == one.credits else "\u2260"
         yield (
             f"{one.currency:<10}{one.debits:>{MONEY_WIDTH},.{places}f} {sign} "
             f"{one.credits:>{MONEY_WIDTH},.{places}f}   {one.balances:,.{places}f}"
         )
-
-
-def _places(turnover: Turnover) -> int:
-    """Count the decimal places that any of the sums needs."""
-    sums = (turnover.debits, turnover.credits, turnover.balances)
-    exponents = [one.normalize().as_tuple().exponent for one in sums]
-    return max(0, *(-one for one in exponents if isinstance(one, int)))
 
 
 def _check(check: Check) -> list[str]:
