@@ -175,7 +175,7 @@ def main() -> None:
     """Run the command line; what people can mend is one line, not a traceback."""
     try:
         cli(prog_name="python -m deploy.local")
-    except StackError as error:
+    except (StackError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 

@@ -1,14 +1,17 @@
-"""Progress of the one long step: fetching the broker's jars."""
+"""Progress of what happens once per user: the broker's jars are fetched, its start prepared."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.local import jars
 
-PLAIN_STEPS = 4
+PLAIN_STEPS: Final = 4
+FETCHING: Final = "fetching Kafka"
+PREPARING: Final = "preparing Kafka's start, once"
 
 
 @contextmanager
@@ -18,19 +21,19 @@ def jar_progress(console: Console) -> Iterator[jars.Report]:
         yield _plain(console)
         return
     columns = (
-        TextColumn("fetching Kafka"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[megabytes]:.0f} MB"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("jars", megabytes=0.0, visible=False)
+        task = progress.add_task(FETCHING, megabytes=0.0, visible=False)
 
         def show(ready: int, total: int, fetched: int) -> None:
-            progress.update(
-                task, completed=ready, total=total, megabytes=fetched / 1e6, visible=True
-            )
+            done, now = fetched / 1e6, FETCHING if ready < total else PREPARING
+            progress.update(task, completed=ready, total=total, megabytes=done, visible=True)
+            progress.update(task, description=now)
 
         yield show
 
@@ -38,6 +41,8 @@ def jar_progress(console: Console) -> Iterator[jars.Report]:
 def _plain(console: Console) -> jars.Report:
     def show(ready: int, total: int, fetched: int) -> None:
         if ready == total or ready % max(1, total // PLAIN_STEPS) == 0:
-            console.print(f"fetching Kafka: {ready} of {total} jars, {fetched / 1e6:.0f} MB")
+            console.print(f"{FETCHING}: {ready} of {total} jars, {fetched / 1e6:.0f} MB")
+        if ready == total:
+            console.print(f"{PREPARING} (about 10 s)")
 
     return show
