@@ -95,10 +95,10 @@ def load_contract(schemas: Path | None = None, topics: Path | None = None) -> Co
     found_schemas, found_topics = contract_folders()
     schemas, topics = schemas or found_schemas, topics or found_topics
     documents = _read_schemas(schemas / "messages")
+    types = _types(documents)
     registry = _registry(documents)
     validators = {name: _compile(name, documents[name], registry) for name in documents}
     resolved = {name: _resolve(documents[name], name, documents) for name in documents}
-    types = _types(documents)
     return Contract(
         topics=_read_topics(topics, schemas),
         schemas=resolved,
@@ -130,9 +130,11 @@ def _read_json(path: Path) -> object:
 
 
 def _registry(documents: Mapping[str, Schema]) -> jsonschema_rs.Registry:
-    return jsonschema_rs.Registry(
-        [(_BASE_URI + name + _SUFFIX, document) for name, document in documents.items()]
-    )
+    resources = [(_BASE_URI + name + _SUFFIX, document) for name, document in documents.items()]
+    try:
+        return jsonschema_rs.Registry(resources)
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ContractError(f"messages/: {_first_line(error)}") from error
 
 
 def _compile(
@@ -182,7 +184,9 @@ def _types(documents: Mapping[str, Schema]) -> dict[str, str]:
     types = {}
     for branch in documents[_COMMAND_SCHEMA].get("oneOf", []):
         name = branch.get("$ref", "").removesuffix(_SUFFIX)
-        kind = documents.get(name, {}).get("properties", {}).get("type", {}).get("const")
+        if name not in documents:
+            raise ContractError(f"messages/{_COMMAND_SCHEMA}{_SUFFIX}: {name!r} is not there")
+        kind = documents[name].get("properties", {}).get("type", {}).get("const")
         if not isinstance(kind, str):
             raise ContractError(f"messages/{name}{_SUFFIX}: its 'type' has no 'const'")
         types[kind] = name

@@ -1,0 +1,128 @@
+"""The topics' data against each other, the schemas and the AsyncAPI document."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from processor.contracts import contract_folders, load_contract
+
+CONTRACT = load_contract()
+SCHEMAS, TOPICS = contract_folders()
+ASYNCAPI = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        ("commands", "payments.commands.v1"),
+        ("outcomes", "payments.outcomes.v1"),
+        ("dead_letters", "payments.dead-letters.v1"),
+    ],
+)
+def test_names_and_partitions_are_fixed(role: str, name: str) -> None:
+    """Clients everywhere rely on them."""
+    topic = CONTRACT.topics[role]
+
+    assert (name, 8) == (topic.name, topic.partitions)
+    assert topic.config["cleanup.policy"] == "delete"
+
+
+def test_the_key_field_of_each_type_is_one_of_its_fields() -> None:
+    """Only a reversal's key, its original's, can't be read from the command."""
+    key_fields = CONTRACT.topics["commands"].key_fields
+
+    assert set(CONTRACT.commands) - {"reversal"} == set(key_fields)
+    for kind, field in key_fields.items():
+        assert field in CONTRACT.command_schemas[kind]["required"]
+
+
+def test_a_dead_letter_of_the_largest_record_fits() -> None:
+    """Any record that the commands topic takes, all value or all key, fits with its envelope."""
+    largest = CONTRACT.topics["commands"].record_bytes_max
+    envelope = json.dumps(
+        {
+            "event_id": "0" * 36,
+            "reason": "unknown_type",
+            "pointer": "x" * 256,
+            "detail": "x" * 200,
+            "source": {"topic": "x" * 249, "partition": 10**9, "offset": 10**18},
+            "transaction_id": "0" * 36,
+            "key_base64": base64.b64encode(b"\xff" * largest).decode(),
+            "value_base64": None,
+            "headers": [],
+            "received_at": "2026-11-21T10:00:00.000000Z",
+        }
+    )
+    headers_bytes_max = 4096
+
+    needed = len(envelope) + largest + headers_bytes_max
+    assert needed <= CONTRACT.topics["dead_letters"].record_bytes_max
+
+
+def test_an_outcome_with_the_largest_key_fits() -> None:
+    """The key comes back; two whole commands' worth of differences fit beside it."""
+    room = (
+        CONTRACT.topics["outcomes"].record_bytes_max - CONTRACT.topics["commands"].record_bytes_max
+    )
+
+    assert room >= 2 * (4096 * 6 + 140 * 4) + 8192
+
+
+def test_the_asyncapi_document_is_of_version_three() -> None:
+    """Tools look at this first."""
+    assert ASYNCAPI["asyncapi"].startswith("3.")
+    assert set(CONTRACT.topics) == set(ASYNCAPI["channels"])
+
+
+@pytest.mark.parametrize("role", sorted(CONTRACT.topics))
+def test_the_asyncapi_document_agrees_with_the_topics(role: str) -> None:
+    """Address, partitions and configuration are those of the TOML file."""
+    topic, channel = CONTRACT.topics[role], ASYNCAPI["channels"][role]
+    binding = channel["bindings"]["kafka"]
+    configured = {
+        name: [value] if name == "cleanup.policy" else int(value)
+        for name, value in topic.config.items()
+        if name in binding["topicConfiguration"]
+    }
+    (message,) = channel["messages"].values()
+    payload = resolve(message["$ref"])["payload"]
+
+    assert topic.name == channel["address"] == binding["topic"]
+    assert topic.partitions == binding["partitions"]
+    assert configured == binding["topicConfiguration"]
+    assert {"cleanup.policy", "retention.ms", "max.message.bytes"} <= set(configured)
+    assert f"./{topic.schema}" == payload["schema"]["$ref"]
+    assert "2020-12" in payload["schemaFormat"]
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    """Inside the document and to the schema files."""
+    found = references(ASYNCAPI)
+
+    assert len(found) > 10
+    for reference in found:
+        assert resolve(reference)
+
+
+def references(node: object) -> list[str]:
+    """Collect every `$ref` below a node."""
+    if isinstance(node, list):
+        return [found for part in node for found in references(part)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["$ref"]] if "$ref" in node else []
+    return own + [found for part in node.values() for found in references(part)]
+
+
+def resolve(reference: str) -> dict[str, Any]:
+    """Follow a reference from the AsyncAPI document."""
+    file, _, pointer = reference.partition("#")
+    node: Any = ASYNCAPI if not file else json.loads(Path(SCHEMAS, file).read_bytes())
+    for part in pointer.split("/")[1:]:
+        node = node[part]
+    assert isinstance(node, dict)
+    return node
