@@ -126,3 +126,42 @@ def resolve(reference: str) -> dict[str, Any]:
         node = node[part]
     assert isinstance(node, dict)
     return node
+
+
+def test_the_page_for_channels_shows_messages_that_are_valid() -> None:
+    """Whoever copies the first command and reads the first outcome finds them true."""
+    page = (TOPICS / "README.md").read_text()
+    blocks = [json.loads(block.split("```")[0]) for block in page.split("```json\n")[1:]]
+    piped = next(line for line in page.splitlines() if line.startswith("echo '"))
+    key, _, value = piped.removeprefix("echo '").rpartition("'")[0].partition("|")
+    by_hand = json.loads(value)
+
+    assert CONTRACT.commands["transfer"].is_valid(blocks[0])
+    assert CONTRACT.validators["payment_outcome"].is_valid(blocks[1])
+    assert CONTRACT.commands["transfer"].is_valid(by_hand)
+    assert by_hand[CONTRACT.topics["commands"].key_fields["transfer"]] == key
+
+
+def test_the_page_for_channels_names_everything() -> None:
+    """Each topic, field, type, outcome and reason has its line."""
+    page = (TOPICS / "README.md").read_text()
+    outcome = CONTRACT.schemas["payment_outcome"]
+    names = {
+        *(topic.name for topic in CONTRACT.topics.values()),
+        *CONTRACT.commands,
+        *(name for schema in CONTRACT.command_schemas.values() for name in schema["properties"]),
+        *outcome["properties"]["outcome"]["enum"],
+        *outcome["$defs"]["rejection"]["enum"],
+        *outcome["$defs"]["invalidity"]["enum"],
+    }
+
+    assert set() == {name for name in names if f"`{name}`" not in page}
+
+
+def test_reasons_stand_on_the_page_for_channels_in_their_order() -> None:
+    """The page says that they are checked in this order."""
+    page = (TOPICS / "README.md").read_text()
+    reasons = CONTRACT.schemas["payment_outcome"]["$defs"]["rejection"]["enum"]
+    places = [page.index(f"| `{reason}` |") for reason in reasons]
+
+    assert sorted(places) == places
