@@ -26,6 +26,8 @@ START_LIMIT_S: Final = 60.0
 STOP_LIMIT_S: Final = 30.0
 KILL_LIMIT_S: Final = 20.0
 COMMAND_LIMIT_S: Final = 60.0
+# Unix allows a socket 107 bytes; PostgreSQL adds its file's name, with a port of five digits.
+SOCKET_FOLDER_BYTES_MAX: Final = 107 - len("/.s.PGSQL.65535")
 # Accounts without rights of their own that every Unix has, for a server that root starts.
 _UNPRIVILEGED: Final = ("nobody", "daemon")
 
@@ -115,7 +117,10 @@ class PostgresServer:
 
     @property
     def socket_folder(self) -> Path:
-        """The folder of the Unix socket; its path is short, whatever the data folder's is."""
+        """The folder of the Unix socket: beside the data, elsewhere where that path is too long."""
+        beside = self.folder / "socket"
+        if len(os.fsencode(beside)) <= SOCKET_FOLDER_BYTES_MAX:
+            return beside
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"payments-postgres-{name}"
 

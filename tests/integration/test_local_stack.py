@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -132,6 +133,25 @@ def test_postgres_is_version_18_durable_and_guarded(postgres: PostgresServer) ->
     )
     assert refused.returncode == 2
     assert "password authentication failed" in refused.stderr
+
+
+@pytest.mark.parametrize("folder", ["short", "long-" + "x" * 100])
+def test_postgres_listens_on_a_socket_too(tmp_path: Path, folder: str) -> None:
+    """A Unix socket serves those who come by it, however long the data folder's path is."""
+    server = PostgresServer(tmp_path / folder)
+    server.start()
+    try:
+        url = server.url().replace("127.0.0.1", quote(str(server.socket_folder), safe=""))
+        done = subprocess.run(
+            [server.program("psql"), url, "-Atc", "SELECT inet_server_addr() IS NULL"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout.strip(), done.stderr) == ("t", "")
+    finally:
+        server.stop()
+    assert not server.socket_folder.exists()
 
 
 def test_password_is_readable_by_its_owner_alone(postgres: PostgresServer) -> None:
