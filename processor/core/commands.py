@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, final
 
 import msgspec
 import orjson
@@ -34,6 +34,7 @@ Common = tuple[str, str, str, int | None, str | None, dict[str, str] | None]
 """transaction_id, channel, requested_at, valid_until_us, reference, metadata."""
 
 
+@final
 class Misfit(msgspec.Struct, frozen=True):
     """What is wrong (`detail`) and where (`pointer`) with a document that its schema accepts."""
 
@@ -178,10 +179,10 @@ def _read_movement(kind: type[Movement], document: Document) -> Movement | Misfi
     currency = document["currency"]
     written = document["amount"]
     amount_minor = _amount_minor(written, currency, "/amount")
-    if isinstance(amount_minor, Misfit):
+    if type(amount_minor) is Misfit:
         return amount_minor
     common = _read_common(document)
-    if isinstance(common, Misfit):
+    if type(common) is Misfit:
         return common
     transaction_id, channel, requested_at, valid_until_us, reference, metadata = common
     digits = DIGITS[currency]
@@ -224,10 +225,10 @@ def _read_account_open(document: Document) -> AccountOpen | Misfit:
     limit_minor = _amount_minor(
         document.get("overdraft_limit", "0"), currency, "/overdraft_limit", least_minor=0
     )
-    if isinstance(limit_minor, Misfit):
+    if type(limit_minor) is Misfit:
         return limit_minor
     common = _read_common(document)
-    if isinstance(common, Misfit):
+    if type(common) is Misfit:
         return common
     unsigned = AccountOpen(
         common[0], b"", *common[1:], document["account"], currency, document["kind"], limit_minor
@@ -243,7 +244,7 @@ def _read_reversal(document: Document) -> Reversal | Misfit:
         if amount == "0":
             return Misfit("/amount", "not above zero")
     common = _read_common(document)
-    if isinstance(common, Misfit):
+    if type(common) is Misfit:
         return common
     original = document["original_transaction_id"].lower()
     unsigned = Reversal(common[0], b"", *common[1:], original, amount)

@@ -86,7 +86,7 @@ class Decoder:
             return self._decode_strictly(value)
         if is_valid(document) and value.count(b'"') == _quotes(document):
             command = read(document)
-            if not isinstance(command, Misfit):
+            if type(command) is not Misfit:
                 return command
         return self._decode_strictly(value)
 
