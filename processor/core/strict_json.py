@@ -79,7 +79,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _INTEGER_CHARACTERS_MAX else Decimal(text)
+    if len(text) <= _INTEGER_CHARACTERS_MAX:
+        return int(text)
+    # With its ".0" it is no integer to the validator, which fails on those of more than 4300 digits.
+    return Decimal(text + ".0")
 
 
 def _decimal(text: str) -> Decimal:
