@@ -81,7 +81,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _integer(text: str) -> int | Decimal:
     if len(text) <= _INTEGER_CHARACTERS_MAX:
         return int(text)
-    # With its ".0" it is no integer to the validator, which fails on those of more than 4300 digits.
+    # Its ".0" makes it no integer to the validator, which fails on those beyond 4300 digits.
     return Decimal(text + ".0")
 
 

@@ -341,7 +341,7 @@ def test_the_limit_of_bytes_is_inclusive(size: int, *, is_too_large: bool) -> No
 
 @pytest.mark.parametrize("number", [b"9" * 20, b"9" * 6000, b"-" + b"9" * 65_000, b"1e999999999"])
 def test_a_number_of_any_length_is_refused_by_the_schema(number: bytes) -> None:
-    """Amounts are strings; a number in their place is refused at its pointer, however long it is."""
+    """Amounts are strings; a number in their place is refused at its pointer, however long."""
     value = json.dumps({**TRANSFER, "amount": "@"}).encode().replace(b'"@"', number)
     invalid = Decoder(load_contract(), command_bytes_max=2 * BYTES_MAX).decode(value)
 
