@@ -19,6 +19,7 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 _COMMAND_SCHEMA: Final = "payment_command"
 _BASE_URI: Final = "contract:///messages/"
 _SUFFIX: Final = ".v1.json"
+_COMMANDS_FILE: Final = f"messages/{_COMMAND_SCHEMA}{_SUFFIX}"
 
 COMMANDS: Final = "commands"
 OUTCOMES: Final = "outcomes"
@@ -81,6 +82,11 @@ class Contract:
     validators: Mapping[str, jsonschema_rs.Validator]
     commands: Mapping[str, jsonschema_rs.Validator]
     command_schemas: Mapping[str, Schema]
+
+    @property
+    def command_topics(self) -> tuple[TopicSpec, ...]:
+        """Every topic that holds commands: the line serves them all."""
+        return tuple(topic for topic in self.topics.values() if topic.schema == _COMMANDS_FILE)
 
 
 def contract_folders() -> tuple[Path, Path]:
@@ -198,8 +204,9 @@ def _read_topics(folder: Path, schemas: Path) -> dict[str, TopicSpec]:
     for role in (COMMANDS, OUTCOMES, DEAD_LETTERS):
         if role not in topics:
             raise ContractError(f"{folder / role}.toml: not there")
-    if topics[OUTCOMES].partitions != topics[COMMANDS].partitions:
-        raise ContractError(f"{folder / OUTCOMES}.toml: not as many partitions as {COMMANDS}.toml")
+    for role, topic in topics.items():
+        if topic.schema == _COMMANDS_FILE and topic.partitions != topics[OUTCOMES].partitions:
+            raise ContractError(f"{folder / role}.toml: not as many partitions as {OUTCOMES}.toml")
     for role in (OUTCOMES, DEAD_LETTERS):
         if topics[role].record_bytes_max <= topics[COMMANDS].record_bytes_max:
             raise ContractError(

@@ -37,6 +37,20 @@ def test_reads_what_lies_in_the_checkout() -> None:
     ]
     assert contract.topics["commands"].key_fields["transfer"] == "debit_account"
     assert contract.topics["commands"].record_bytes_max == 1_048_576
+    assert (contract.topics["commands"],) == contract.command_topics
+
+
+def test_every_topic_of_commands_is_served(tmp_path: Path) -> None:
+    """A second topic of commands is one more file."""
+    shutil.copytree(TOPICS, tmp_path / "topics")
+    more = (TOPICS / "commands.toml").read_text().replace("payments.commands", "payments.internal")
+    (tmp_path / "topics/internal_commands.toml").write_text(more)
+
+    contract = load_contract(topics=tmp_path / "topics")
+
+    assert ["payments.commands.v1", "payments.internal.v1"] == sorted(
+        topic.name for topic in contract.command_topics
+    )
 
 
 @pytest.mark.parametrize(
