@@ -163,7 +163,10 @@ class MemorySession:
                 raise _refused("delivered_is_posted", _CHECK)
             self._put(self._state.positions, key, moved)
             for start, end in run.holes():
-                self._insert(self._state.holes, (run.log.source_id, start), end, "hole_once")
+                # The holes of a redelivered run were noted before.
+                if end > place.next_offset:
+                    first = max(start, place.next_offset)
+                    self._insert(self._state.holes, (run.log.source_id, first), end, "hole_once")
 
     def _open(self, account: Account) -> None:
         accounts = self._state.accounts

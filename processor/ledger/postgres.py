@@ -177,7 +177,10 @@ class PostgresSession:
             await self._execute("insert_account_changes", self._now, *columns)
 
     async def advance(self, runs: Sequence[Run], delivered: dict[tuple[str, int], int]) -> None:
-        """Move the positions, note the holes."""
+        """Note the holes, move the positions."""
+        holes = [(run.log.source_id, *hole) for run in runs for hole in run.holes()]
+        if holes:
+            await self._execute("insert_holes", *map(list, zip(*holes, strict=True)))
         last = [run.records[-1].offset if run.records else None for run in runs]
         await self._execute(
             "advance",
@@ -188,9 +191,6 @@ class PostgresSession:
             last,
             [run.digest() for run in runs],
         )
-        holes = [(run.log.source_id, *hole) for run in runs for hole in run.holes()]
-        if holes:
-            await self._execute("insert_holes", *map(list, zip(*holes, strict=True)))
 
 
 class PostgresLedger:

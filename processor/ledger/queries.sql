@@ -153,9 +153,12 @@ FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6:
      AS n (source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value, headers);
 
 -- name: insert_holes
+-- Only what lies beyond the position: the holes of a redelivered run were noted before. Sent before `advance`.
 INSERT INTO ledger.hole (source_id, from_offset, to_offset, recorded_at)
-SELECT n.source_id, n.from_offset, n.to_offset, clock_timestamp()
-FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (source_id, from_offset, to_offset);
+SELECT n.source_id, greatest(n.from_offset, p.next_offset), n.to_offset, clock_timestamp()
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (source_id, from_offset, to_offset)
+JOIN ledger.position p ON p.source_id = n.source_id
+WHERE n.to_offset > p.next_offset;
 
 -- name: advance
 -- Moves positions past the batch: an overlap leaves them where they are, a gap never gets here.
