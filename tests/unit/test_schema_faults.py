@@ -1,6 +1,7 @@
 """Faults that the schema, or a check beside it, refuses, each with the place that is named."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -108,3 +109,35 @@ def test_names_the_place_of_what_the_schema_refuses(document: dict[str, Any], po
 
         assert isinstance(invalid, Invalid), invalid
         assert (InvalidReason.SCHEMA, pointer) == (invalid.reason, invalid.pointer)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**TRANSFER, "metadata": {f"\x00{n}": "x" for n in range(3500)}},
+        {**TRANSFER, "metadata": {f"k{n}": 7 for n in range(5400)}},
+        {**TRANSFER, **{f"k{n}": 7 for n in range(5400)}},
+        {**TRANSFER, "metadata": [[7] * 16_000]},
+        {**TRANSFER, "reference": "x\x00" * 8_000},
+    ],
+)
+def test_a_record_made_of_faults_costs_little(document: dict[str, Any]) -> None:
+    """One stranger's record never holds up the payments behind it."""
+    value = json.dumps(document).encode()
+    started = time.perf_counter()
+
+    invalid = DECODER.decode(value)
+
+    assert time.perf_counter() - started < 0.5
+    assert isinstance(invalid, Invalid)
+    assert (invalid.reason, len(value) <= 65_536) == (InvalidReason.SCHEMA, True)
+
+
+def test_of_many_faults_the_same_is_named_whatever_their_order() -> None:
+    """Sent again with its keys in another order, a record is refused with the same pointer."""
+    document = {**TRANSFER, "amount": 1, "channel": "X", "currency": "X", "zz": 1}
+    written = [document, dict(reversed(document.items()))]
+
+    invalid = [DECODER.decode(json.dumps(each).encode()) for each in written]
+
+    assert invalid[0] == invalid[1]
