@@ -24,7 +24,7 @@ class Record(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-class Arrival(msgspec.Struct):
+class Arrival(msgspec.Struct, gc=False):
     """A record at its source, decoded."""
 
     record: Record
@@ -32,7 +32,7 @@ class Arrival(msgspec.Struct):
     asked: Command | Invalid
 
 
-class First(msgspec.Struct, frozen=True):
+class First(msgspec.Struct, frozen=True, gc=False):
     """A command decided for the first time."""
 
     arrival: Arrival
@@ -40,7 +40,7 @@ class First(msgspec.Struct, frozen=True):
     decided: Decided
 
 
-class Repeat(msgspec.Struct, frozen=True):
+class Repeat(msgspec.Struct, frozen=True, gc=False):
     """The same id with the same content at another position: the recorded answer once more."""
 
     arrival: Arrival
@@ -48,7 +48,7 @@ class Repeat(msgspec.Struct, frozen=True):
     decided: Decided
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The same id with other content: nothing moves, every differing field is named."""
 
     arrival: Arrival
@@ -58,7 +58,7 @@ class Conflict(msgspec.Struct, frozen=True):
     decided_at: str
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """A record that can't be decided, kept with the bytes as they came."""
 
     arrival: Arrival
@@ -70,7 +70,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 Answer = First | Repeat | Conflict | DeadLetter
 
 
-class Clock(msgspec.Struct, frozen=True):
+class Clock(msgspec.Struct, frozen=True, gc=False):
     """The database's clock, read once after the locks: microseconds since the epoch, and the same as RFC 3339."""
 
     now_us: int
@@ -129,7 +129,7 @@ def _decide(
     )
 
 
-class RecordedAnswer(msgspec.Struct, frozen=True):
+class RecordedAnswer(msgspec.Struct, frozen=True, gc=False):
     """What the ledger recorded at a position besides first answers: a repeat, a conflict or a dead letter."""
 
     kind: type[Repeat] | type[Conflict] | type[DeadLetter]

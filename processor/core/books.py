@@ -1,4 +1,9 @@
-"""What a batch sees of the ledger: accounts, earlier decisions and reversal totals, changed in memory as it is decided."""
+"""
+What a batch sees of the ledger: accounts, earlier decisions and reversal totals, changed in memory as it is decided.
+
+The values of the hot path are out of the garbage collector's sight (`gc=False`): they never form cycles, and tracking them
+cost a fifth of the worker's time.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
 CASH_PREFIX = "cash-"
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, gc=False):
     """
     An account while its batch is decided. Balances are credits minus debits, in minor units of its currency.
 
@@ -35,7 +40,7 @@ class Account(msgspec.Struct):
         return limit is not None and self.posted - self.held + limit < amount
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """Where a command stands: its log's identity in the ledger (`source_id`) and its position."""
 
     source_id: int
@@ -44,7 +49,7 @@ class Source(msgspec.Struct, frozen=True):
     offset: int
 
 
-class Posting(msgspec.Struct, frozen=True):
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """Money that moved from the debit to the credit account, with both balances after it (minor units)."""
 
     debit: Account
@@ -55,7 +60,7 @@ class Posting(msgspec.Struct, frozen=True):
     original_transaction_id: str | None = None
 
 
-class Ruling(msgspec.Struct, frozen=True):
+class Ruling(msgspec.Struct, frozen=True, gc=False):
     """
     What was decided about a command, as its event shows it.
 
@@ -73,7 +78,7 @@ class Ruling(msgspec.Struct, frozen=True):
     posting: Posting | None = None
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """
     A command's first and lasting answer, decided just now or read back from the ledger.
 

@@ -23,7 +23,7 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9
 Headers = list[tuple[str, bytes]]
 
 
-class SourceView(msgspec.Struct, frozen=True):
+class SourceView(msgspec.Struct, frozen=True, gc=False):
     """Where a command stood, as events show it."""
 
     topic: str
@@ -31,7 +31,7 @@ class SourceView(msgspec.Struct, frozen=True):
     offset: int
 
 
-class FirstView(msgspec.Struct, frozen=True):
+class FirstView(msgspec.Struct, frozen=True, gc=False):
     """The first outcome of an id, as a conflict shows it."""
 
     event_id: str
@@ -42,7 +42,7 @@ class FirstView(msgspec.Struct, frozen=True):
     source: SourceView
 
 
-class OutcomeEvent(msgspec.Struct, frozen=True):
+class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     """`schemas/messages/payment_outcome.v1.json`, field by field."""
 
     event_id: str
@@ -65,7 +65,7 @@ class OutcomeEvent(msgspec.Struct, frozen=True):
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 
 
-class DeadLetterEvent(msgspec.Struct, frozen=True):
+class DeadLetterEvent(msgspec.Struct, frozen=True, gc=False):
     """`schemas/messages/dead_letter.v1.json`, field by field."""
 
     event_id: str
@@ -81,7 +81,7 @@ class DeadLetterEvent(msgspec.Struct, frozen=True):
     value_sha256: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """An event ready to be sent to the partition of its command's number."""
 
     partition: int

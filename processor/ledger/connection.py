@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,12 @@ from typing import Final
 import asyncpg
 import structlog
 
-from processor.errors import FaultError, LedgerUnavailableError, UnpostableError
+from processor.errors import (
+    AlreadyDecidedError,
+    FaultError,
+    LedgerUnavailableError,
+    UnpostableError,
+)
 from processor.ledger.statements import SQL
 
 log = structlog.get_logger()
@@ -24,7 +30,8 @@ DURABLE_COMMITS: Final = frozenset({"on", "remote_write", "remote_apply"})
 _RETRIED_CLASSES: Final = frozenset({"08", "25", "40", "53", "57", "58"})
 _RETRIED_STATES: Final = frozenset({"55P03"})
 _DATA_CLASSES: Final = frozenset({"22", "23"})
-_AUTHENTICATION: Final = "28"
+_REGISTERED_ID: Final = re.compile(r"transaction_(\d+_pkey|id_once)")
+"""The primary key of transaction ids, as its partitions name it."""
 
 
 class ConnectionSettings:
@@ -57,9 +64,13 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
+    except asyncpg.UniqueViolationError as error:
+        if _REGISTERED_ID.fullmatch(error.constraint_name or ""):
+            raise AlreadyDecidedError("an id was decided before") from error
+        raise UnpostableError(_line(error), str(error.sqlstate)) from error
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
-        line = f"PostgreSQL says {state}: {error.args[0] if error.args else error}"
+        line = _line(error)
         if state[:2] in _RETRIED_CLASSES or state in _RETRIED_STATES:
             raise LedgerUnavailableError(line) from error
         if state[:2] in _DATA_CLASSES:
@@ -74,6 +85,10 @@ def translated() -> Iterator[None]:
     ) as error:
         what = str(error) or type(error).__name__
         raise LedgerUnavailableError(f"PostgreSQL does not answer: {what}") from error
+
+
+def _line(error: asyncpg.PostgresError) -> str:
+    return f"PostgreSQL says {error.sqlstate}: {error.args[0] if error.args else error}"
 
 
 class LedgerConnection:

@@ -82,29 +82,6 @@ ORDER BY n.name
 ON CONFLICT (name) DO NOTHING
 RETURNING account_id, name::text;
 
--- name: insert_transactions
--- Registers ids, in their order for the same reason. Fewer rows than asked: an id was not new after all.
-INSERT INTO ledger.transaction (transaction_id, fingerprint, fingerprint_version, ledger_sequence, decided_at)
-SELECT n.transaction_id, n.fingerprint, $4, n.ledger_sequence, $5
-FROM unnest($1::uuid[], $2::bytea[], $3::bigint[]) AS n (transaction_id, fingerprint, ledger_sequence)
-ORDER BY n.transaction_id
-ON CONFLICT DO NOTHING;
-
--- name: insert_postings
--- Moves money: the database moves the balances from these rows.
-INSERT INTO ledger.posting (
-    ledger_sequence, decided_at, transaction_id, source_id, source_offset, debit_account_id, credit_account_id,
-    amount, debit_balance, credit_balance, value_date, currency, type, channel, reference,
-    original_transaction_id, metadata, details)
-SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.debit, n.credit,
-       n.amount, n.debit_balance, n.credit_balance, ($1::timestamptz AT TIME ZONE 'UTC')::date, n.currency, n.type,
-       n.channel, n.reference, n.original, n.metadata, n.details
-FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-            $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::uuid[],
-            $16::text[], $17::text[])
-     AS n (ledger_sequence, transaction_id, source_id, source_offset, debit, credit, amount, debit_balance,
-           credit_balance, currency, type, channel, reference, original, metadata, details);
-
 -- name: insert_account_changes
 -- Commands that were carried out without moving money.
 INSERT INTO ledger.account_change (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -116,39 +117,76 @@ def account_of(row: Sequence[Any]) -> Account:
     return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
 
 
-def transaction_columns(firsts: Sequence[First]) -> Columns:
-    """Arrays of statement `insert_transactions`."""
-    decided = [first.decided for first in firsts]
-    return (
-        [item.transaction_id for item in decided],
-        [item.fingerprint for item in decided],
-        [item.ledger_sequence for item in decided],
+TRANSACTION_COLUMNS: Final = (
+    "transaction_id",
+    "fingerprint",
+    "fingerprint_version",
+    "ledger_sequence",
+    "decided_at",
+)
+
+POSTING_COLUMNS: Final = (
+    "ledger_sequence",
+    "decided_at",
+    "transaction_id",
+    "source_id",
+    "source_offset",
+    "debit_account_id",
+    "credit_account_id",
+    "amount",
+    "debit_balance",
+    "credit_balance",
+    "value_date",
+    "currency",
+    "type",
+    "channel",
+    "reference",
+    "original_transaction_id",
+    "metadata",
+    "details",
+)
+
+
+def transaction_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]]:
+    """Rows of ledger.transaction, in the order of their ids so that two workers do not wait for each other in a circle."""
+    return sorted(
+        (item.transaction_id, item.fingerprint, FINGERPRINT_VERSION, item.ledger_sequence, now)
+        for item in (first.decided for first in firsts)
     )
 
 
-def posting_columns(firsts: Sequence[First]) -> Columns:
-    """Arrays of statement `insert_postings`, from answers whose money moved."""
-    decided = [first.decided for first in firsts]
-    postings = [item.ruling.posting for item in decided]
-    commands = [item.command for item in decided]
-    return (
-        [item.ledger_sequence for item in decided],
-        [item.transaction_id for item in decided],
-        [item.source.source_id for item in decided],
-        [item.source.offset for item in decided],
-        [item.debit.account_id for item in postings if item],
-        [item.credit.account_id for item in postings if item],
-        [item.amount for item in postings if item],
-        [item.debit_balance for item in postings if item],
-        [item.credit_balance for item in postings if item],
-        [item.ruling.currency for item in decided],
-        [item.type for item in decided],
-        [item.channel for item in decided],
-        [item.reference for item in commands if item],
-        [item.original_transaction_id for item in postings if item],
-        [_metadata(item) for item in commands if item],
-        [_details(item) for item in commands if item],
-    )
+def posting_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]]:
+    """Rows of ledger.posting, one for each answer whose money moved."""
+    rows = []
+    value_date = now.date()
+    for first in firsts:
+        decided = first.decided
+        posting, command, source = decided.ruling.posting, decided.command, decided.source
+        if posting is None or command is None:
+            continue
+        rows.append(
+            (
+                decided.ledger_sequence,
+                now,
+                decided.transaction_id,
+                source.source_id,
+                source.offset,
+                posting.debit.account_id,
+                posting.credit.account_id,
+                posting.amount,
+                posting.debit_balance,
+                posting.credit_balance,
+                value_date,
+                decided.ruling.currency,
+                decided.type,
+                decided.channel,
+                command.reference,
+                posting.original_transaction_id,
+                _metadata(command),
+                _details(command),
+            )
+        )
+    return rows
 
 
 def account_change_columns(firsts: Sequence[First]) -> Columns:
