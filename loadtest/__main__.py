@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 
 import click
+from aiokafka.errors import KafkaError
 
 from deploy.local import StackError
 from loadtest.errors import LoadTestError
@@ -33,7 +34,11 @@ def cli() -> None:
 )
 def run_sample_command(seed: int, scale: float) -> int:
     """Send the sample payments through the whole line, and prove the books."""
-    return run_sample(seed, scale=scale)
+    try:
+        return run_sample(seed, scale=scale)
+    except KeyboardInterrupt:
+        click.echo("loadtest: interrupted", err=True)
+        return INTERRUPTED_STATUS
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -47,6 +52,8 @@ def main() -> int:
         return int(cli.main(standalone_mode=False) or 0)
     except (LoadTestError, StackError) as error:
         click.echo(f"loadtest: {error}", err=True)
+    except KafkaError as error:
+        click.echo(f"loadtest: Kafka does not do as asked: {error!r}", err=True)
     except click.ClickException as error:
         error.show()
         return error.exit_code

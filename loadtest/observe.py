@@ -44,8 +44,8 @@ async def read_topic(
 ) -> tuple[list[Message], dict[int, int]]:
     """Read a topic as it is now; give its records and the end of each partition."""
     reader = consumer(bootstrap_servers)
-    await reader.start()
     try:
+        await reader.start()
         assigned = [TopicPartition(topic, partition) for partition in range(partitions)]
         reader.assign(assigned)
         await reader.seek_to_beginning(*assigned)
@@ -83,9 +83,13 @@ class Watch:
         self.on_answers: Callable[[int], None] = lambda _: None
 
     async def __aenter__(self) -> Self:
-        await self._reader.start()
-        self._reader.assign(self._partitions)
-        await self._reader.seek_to_beginning(*self._partitions)
+        try:
+            await self._reader.start()
+            self._reader.assign(self._partitions)
+            await self._reader.seek_to_beginning(*self._partitions)
+        except BaseException:
+            await self._reader.stop()
+            raise
         self._task = asyncio.create_task(self._follow())
         return self
 

@@ -43,11 +43,18 @@ class Command:
         """Wait for its end; give its exit status and what it said."""
         try:
             said, _ = self._process.communicate(timeout=COMMAND_LIMIT_S)
-        except BaseException:
+        except subprocess.TimeoutExpired:
+            self.abandon()
+            raise LoadTestError(
+                f"`{self.title}` did not end within {COMMAND_LIMIT_S:.0f} s"
+            ) from None
+        return self._process.returncode, said.strip()
+
+    def abandon(self) -> None:
+        """End it at once where it still runs."""
+        if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-            raise
-        return self._process.returncode, said.strip()
 
     def succeed(self) -> None:
         """Wait for its end, which must be a good one."""

@@ -77,9 +77,12 @@ class Publisher:
         lanes: dict[int, list[Batch]] = {}
         for batch in step.batches:
             lanes.setdefault(batch.partition, []).append(batch)
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes.values():
-                group.create_task(self._lane(lane, progress))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in lanes.values():
+                    group.create_task(self._lane(lane, progress))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _lane(self, batches: Iterable[Batch], progress: Progress) -> None:
         for batch in batches:

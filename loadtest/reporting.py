@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
+
+from loadtest.errors import LoadTestError
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+CONNECT_LIMIT_S = 15.0
 
 
 class Balance(NamedTuple):
@@ -71,35 +80,40 @@ SELECT transaction_id::text, line, account, direction, amount::text, currency, b
 FROM reporting.entries"""
 
 
-async def read_ledger(database_url: str) -> Ledger:
-    """Read the three views as they are at one moment."""
-    connection = await asyncpg.connect(database_url)
+@asynccontextmanager
+async def _connected(database_url: str) -> AsyncIterator[Connection]:
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return Ledger(
-                [Balance(*row) for row in await connection.fetch(BALANCES)],
-                [Payment(*row) for row in await connection.fetch(PAYMENTS)],
-                [Entry(*row) for row in await connection.fetch(ENTRIES)],
-            )
+        connection = await asyncpg.connect(database_url, timeout=CONNECT_LIMIT_S)
+    except (OSError, ValueError, asyncpg.PostgresError) as error:
+        raise LoadTestError(f"PostgreSQL does not answer: {error}") from error
+    try:
+        yield connection
     finally:
         await connection.close()
+
+
+async def read_ledger(database_url: str) -> Ledger:
+    """Read the three views as they are at one moment."""
+    async with (
+        _connected(database_url) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return Ledger(
+            [Balance(*row) for row in await connection.fetch(BALANCES)],
+            [Payment(*row) for row in await connection.fetch(PAYMENTS)],
+            [Entry(*row) for row in await connection.fetch(ENTRIES)],
+        )
 
 
 async def is_test_ledger(database_url: str) -> bool | None:
     """Say whether the ledger is a test ledger; None where the database holds no ledger."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with _connected(database_url) as connection:
         if await connection.fetchval("SELECT to_regclass('ledger.identity')") is None:
             return None
         return bool(await connection.fetchval("SELECT is_test FROM ledger.identity"))
-    finally:
-        await connection.close()
 
 
 async def holds_payments(database_url: str) -> bool:
     """Say whether anything has been decided in the ledger."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with _connected(database_url) as connection:
         return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM reporting.payments)"))
-    finally:
-        await connection.close()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from rich.console import Console
@@ -35,13 +36,18 @@ CURRENCIES = CHECKOUT / "schemas" / "currencies.v1.json"
 COMMANDS = "payments.commands.v1"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
+TOPICS = (COMMANDS, OUTCOMES, DEAD_LETTERS)
 QUIET_LIMIT_S = 30.0
 """A run fails when no answer comes for so long although some are missing."""
 
 AFTERWARDS = """\
-Keep a stack and a worker serving: make up, then make worker; make down ends the stack.
-Publish by hand: processor send FILE, or kcat -P -b HOST:PORT -t payments.commands.v1 -K '|' \
--X topic.partitioner=murmur2_random with lines like acc-1|{"transaction_id": ...}"""
+Keep a stack and a worker serving: `make up`, then `make worker`; `make down` ends the stack.
+Publish by hand: eval "$(.venv/bin/python -m deploy.local env)" and .venv/bin/processor send FILE, \
+or kcat -P -b $PROCESSOR_KAFKA_BOOTSTRAP_SERVERS -t payments.commands.v1 -K '|' \
+-X topic.partitioner=murmur2_random (lines are KEY|COMMAND, see topics/README.md)"""
+
+
+T = TypeVar("T")
 
 
 class Sent(NamedTuple):
@@ -65,79 +71,104 @@ class Clock:
         self._console.print(f"[{passed:5.1f} s] {what}", markup=False, highlight=False)
 
 
-def run_sample(seed: int = SEED, *, scale: float = 1.0, runs: Path = RUNS) -> int:
+class Run(NamedTuple):
+    """One run: its name and folder, what it talks through, and what must end when it ends."""
+
+    name: str
+    folder: Path
+    console: Console
+    clock: Clock
+    ends: ExitStack
+    runner: asyncio.Runner
+
+    def start(self, *words: str, place: Site) -> Command:
+        """Start a command of the product that ends with this run at the latest."""
+        command = Command(list(words), place.environment)
+        self.ends.callback(command.abandon)
+        return command
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end; one that an interrupt keeps from starting is closed."""
+        try:
+            return self.runner.run(work)
+        finally:
+            work.close()
+
+
+def run_sample(seed: int = SEED, *, scale: float = 1.0) -> int:
     """Run the sample and print the summary; give the exit status, 0 only where everything holds."""
-    console = Console(soft_wrap=True, highlight=False)
-    clock = Clock(console)
-    run = f"run-{secrets.token_hex(4)}"
-    folder = runs / run
+    # A short program with millions of small objects and no cycles: collecting costs a third of it.
+    gc.disable()
+    name = f"run-{secrets.token_hex(4)}"
+    folder = RUNS / name
     folder.mkdir(parents=True)
+    console = Console(soft_wrap=True, highlight=False)
     holds = False
     try:
-        with ThreadPoolExecutor(1) as pool, ExitStack() as ends:
+        with ThreadPoolExecutor(1) as pool, asyncio.Runner() as runner, ExitStack() as ends:
+            runner.get_loop()
             sample = pool.submit(generate, seed, scale=scale)
-            place = _place(run, folder, console, clock, ends)
-            summary = _run(place, sample, folder, console, clock, ends)
+            run = Run(name, folder, console, Clock(console), ends, runner)
+            place = _place(run)
+            summary = _go(run, place, sample)
             console.print(f"\n{render(summary)}\n", markup=False)
             holds = summary.holds
+            if holds and site.given():
+                run.wait_for(site.remove_topics(place, TOPICS))
     finally:
-        if holds:
+        if holds or not any(folder.iterdir()):
             shutil.rmtree(folder, ignore_errors=True)
         else:
             log = folder / "worker" / "worker.log"
-            console.print(f"Kept for a look: {folder}, the worker's log in {log}", markup=False)
+            where = f"{folder}, the worker's log in {log}" if log.exists() else folder
+            console.print(f"Kept for a look: {where}", markup=False)
     console.print(AFTERWARDS, markup=False)
     return 0 if holds else 1
 
 
-def _place(run: str, folder: Path, console: Console, clock: Clock, ends: ExitStack) -> Site:
+def _place(run: Run) -> Site:
     """Find or start Kafka and PostgreSQL, and make sure that money may be invented there."""
     if site.given():
-        clock.say("using the Kafka and PostgreSQL that the environment names")
-        place = site.the_users(run)
+        run.clock.say("using the Kafka and PostgreSQL that the environment names")
+        place = site.the_users(run.name)
     else:
-        clock.say("starting Kafka and PostgreSQL for this run")
-        stack = Stack(folder / "stack")
-        ends.callback(stack.stop)
-        with jar_progress(console) as report:
+        run.clock.say("starting Kafka and PostgreSQL for this run")
+        stack = Stack(run.folder / "stack")
+        run.ends.callback(stack.stop)
+        with jar_progress(run.console) as report:
             place = site.start_stack(stack, report)
-    asyncio.run(site.refuse_unless_for_tests(place.database_url, may_be_new=True))
-    clock.say("creating the ledger and the topics")
-    migration = Command(["migrate", "--test-ledger"], place.environment)
-    topics = Command(["topics", "--apply"], place.environment)
-    migration.succeed()
-    topics.succeed()
-    asyncio.run(site.refuse_unless_for_tests(place.database_url, may_be_new=False))
+    run.wait_for(site.refuse_unless_for_tests(place.database_url, may_be_new=True))
+    run.clock.say("creating the ledger and the topics")
+    commands = (
+        run.start("migrate", "--test-ledger", place=place),
+        run.start("topics", "--apply", place=place),
+    )
+    for command in commands:
+        command.succeed()
+    run.wait_for(site.refuse_unless_for_tests(place.database_url, may_be_new=False))
     return place
 
 
-def _run(
-    place: Site,
-    sample: Future[Sample],
-    folder: Path,
-    console: Console,
-    clock: Clock,
-    ends: ExitStack,
-) -> Summary:
-    clock.say("starting a worker")
-    worker = Worker(folder / "worker", place.environment)
-    ends.callback(worker.stop)
+def _go(run: Run, place: Site, sample: Future[Sample]) -> Summary:
+    """Start a worker, send the sample, stop the worker, and prove what came of it."""
+    run.clock.say("starting a worker")
+    worker = Worker(run.folder / "worker", place.environment)
+    run.ends.callback(worker.stop)
     worker.launch()
     worker.wait()
     known = sample.result()
-    clock.say(f"publishing {known.visible():,} commands of seed {known.seed}")
-    sent = asyncio.run(_send(place, known, worker.check, console))
-    clock.say("stopping the worker")
+    run.clock.say(f"publishing {known.visible():,} commands of seed {known.seed}")
+    sent = run.wait_for(_send(place, known, worker.check, run.console))
+    run.clock.say("stopping the worker")
     status = worker.stop()
-    clock.say("proving the books")
-    verification = Command(["verify"], place.environment)
-    proof = asyncio.run(_prove(place, known, sent.published))
+    run.clock.say("proving the books")
+    verification = run.start("verify", place=place)
+    proof = run.wait_for(_prove(place, known, sent.published))
     verified, said = verification.end()
-    clock.say("done")
+    run.clock.say("done")
+    answered = sent.missing == 0
     checks = (
-        _check(
-            "every command answered in time", f"{sent.missing:,} are not", holds=sent.missing == 0
-        ),
+        _check("every command answered in time", f"{sent.missing:,} are not", holds=answered),
         _check("the worker ended in order", f"exit status {status}", holds=status == 0),
         _check("`processor verify` finds nothing", said, holds=verified == 0),
     )
@@ -173,7 +204,7 @@ async def _send(place: Site, sample: Sample, healthy: Callable[[], None], consol
 async def _prove(place: Site, sample: Sample, published: Published) -> Proof:
     """Read everything back, and check it."""
     read = partial(read_topic, place.bootstrap_servers, partitions=sample.partitions)
-    topics = [place.topic(name) for name in (COMMANDS, OUTCOMES, DEAD_LETTERS)]
+    topics = [place.topic(name) for name in TOPICS]
     reading = asyncio.create_task(read_ledger(place.database_url))
     (commands, ends), (outcomes, _), (dead_letters, _) = [await read(topic) for topic in topics]
     observed = Observed(commands, ends, outcomes, dead_letters, await reading)

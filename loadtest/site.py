@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import Stack
 from deploy.local.jars import Report
@@ -52,11 +53,6 @@ def start_stack(stack: Stack, report: Report | None) -> Site:
     return _site(found[BOOTSTRAP_SERVERS], found[DATABASE_URL], "")
 
 
-def stack_in(folder: Path) -> Stack:
-    """Describe a stack whose servers end with this process."""
-    return Stack(folder)
-
-
 def _site(bootstrap_servers: str, database_url: str, prefix: str) -> Site:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PROCESSOR_")
@@ -68,6 +64,17 @@ def _site(bootstrap_servers: str, database_url: str, prefix: str) -> Site:
         CONSUMER_GROUP: f"{prefix}payments-processor",
     }
     return Site(bootstrap_servers, database_url, prefix, environment)
+
+
+async def remove_topics(place: Site, names: Sequence[str]) -> None:
+    """Remove the topics that this run made on the user's cluster."""
+    assert place.prefix, "only topics of this run's own are removed"
+    admin = AIOKafkaAdminClient(bootstrap_servers=place.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([place.topic(name) for name in names])
+    finally:
+        await admin.close()
 
 
 async def refuse_unless_for_tests(database_url: str, *, may_be_new: bool) -> None:
