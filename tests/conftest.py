@@ -1,5 +1,6 @@
 """The real servers that tests share: one broker and one PostgreSQL for each test session."""
 
+import asyncio
 import shutil
 import tempfile
 import uuid
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
+from processor.ledger.migrate import migrate
+from tests.integration.ledgers import MIGRATIONS, copied, settings_for
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +47,21 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
     postgres.create_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def ledger_template(postgres: PostgresServer) -> str:
+    """Return the name of a migrated, empty test ledger, to be copied and never connected to."""
+    name = f"ledger_{uuid.uuid4().hex[:12]}"
+    postgres.create_database(name)
+    owner = settings_for(postgres.url(name), role=None)
+    with asyncio.Runner() as runner:
+        runner.run(migrate(owner, MIGRATIONS, test_ledger=True))
+    return name
+
+
+@pytest.fixture
+def ledger_url(postgres: PostgresServer, ledger_template: str) -> Iterator[str]:
+    """Return the URL of an empty test ledger of the test's own."""
+    with copied(postgres, ledger_template) as url:
+        yield url

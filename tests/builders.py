@@ -1,0 +1,191 @@
+"""Values for tests, valid unless said otherwise, so that a test names only what it is about."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
+
+from processor.batch import Batch, Log, Run
+from processor.contracts import load_contract
+from processor.core.answers import Answer, Arrival, DeadLetter, First
+from processor.core.books import Source
+from processor.core.commands import Command
+from processor.core.decode import Decoder, Invalid
+from processor.core.outcomes import Event, EventIds, EventWriter
+from processor.ledger import Ledger
+from processor.pipeline import decode
+from processor.post import post
+from processor.timelines import Timelines
+
+TOPIC: Final = "payments.commands.v1"
+DEAD_LETTER_BYTES_MAX: Final = 1_000_000
+CONTRACT: Final = load_contract()
+DECODER: Final = Decoder(CONTRACT, command_bytes_max=65_536)
+
+Document = Mapping[str, Any]
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    """Give a transaction id that no other test uses."""
+    return f"01933a5e-0000-7000-8000-{next(_numbers):012d}"
+
+
+def _document(kind: str, own: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    document = {
+        "transaction_id": new_id(),
+        "type": kind,
+        "requested_at": "2026-11-21T10:00:00Z",
+        "channel": "mobile",
+        **own,
+        **fields,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def opening(account: str, **fields: Any) -> dict[str, Any]:
+    """Ask for an account: a customer's in EUR."""
+    own = {"account": account, "currency": "EUR", "kind": "customer"}
+    return _document("account.open", own, fields)
+
+
+def deposit(credit: str, amount: str, **fields: Any) -> dict[str, Any]:
+    """Pay EUR in, from the cash account."""
+    own = {"credit_account": credit, "amount": amount, "currency": "EUR"}
+    return _document("deposit", own, fields)
+
+
+def withdrawal(debit: str, amount: str, **fields: Any) -> dict[str, Any]:
+    """Pay EUR out, to the cash account."""
+    own = {"debit_account": debit, "amount": amount, "currency": "EUR"}
+    return _document("withdrawal", own, fields)
+
+
+def transfer(debit: str, credit: str, amount: str, **fields: Any) -> dict[str, Any]:
+    """Move EUR."""
+    own = {"debit_account": debit, "credit_account": credit, "amount": amount, "currency": "EUR"}
+    return _document("transfer", own, fields)
+
+
+def reversal(original: Document, amount: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Give a payment back, all that is left of it unless an amount says otherwise."""
+    own = {"original_transaction_id": original["transaction_id"], "amount": amount}
+    return _document("reversal", own, fields)
+
+
+def command_of(document: Document) -> Command:
+    """Read a document, which must be a command."""
+    command = DECODER.decode(json.dumps(document).encode())
+    assert isinstance(command, Command), command
+    return command
+
+
+class Written(msgspec.Struct):
+    """A record as the line reads it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def written(offset: int, content: Document | bytes | None, key: bytes | None = b"k") -> Written:
+    """Make a record of a document or of bytes as they are."""
+    value = json.dumps(content).encode() if isinstance(content, Mapping) else content
+    return Written(offset, key, value)
+
+
+def arrival_of(asked: Command | Invalid, offset: int = 0, *, source_id: int = 1) -> Arrival:
+    """Make a decoded record at an offset of partition 0."""
+    return Arrival(Written(offset, b"k", b"{}"), Source(source_id, TOPIC, 0, offset), asked)
+
+
+class Partition:
+    """A partition's log, read by one worker under a claim."""
+
+    def __init__(self, log: Log, first_offset: int = 0) -> None:
+        self.log = log
+        self.records: list[Written] = []
+        self.next_offset = first_offset
+        self._read_up_to = first_offset
+
+    def add(self, *contents: Document | bytes | None) -> Run:
+        """Append records; give them as a run that goes on where the last one ended."""
+        for content in contents:
+            self.records.append(written(self.next_offset, content))
+            self.next_offset += 1
+        return self.read()
+
+    def leave_hole(self, offsets: int) -> None:
+        """Append offsets without a record, as markers and aborted records leave them."""
+        self.next_offset += offsets
+
+    def read(self) -> Run:
+        """Give what was added since the last run."""
+        start, self._read_up_to = self._read_up_to, self.next_offset
+        return self.run(start, self.next_offset)
+
+    def run(self, start: int, end: int) -> Run:
+        """Give the records of `[start, end)`, read before or not."""
+        return Run(self.log, start, end, [r for r in self.records if start <= r.offset < end])
+
+    def taken_over(self, log: Log) -> Partition:
+        """Give the same log as it stands, read under another claim."""
+        other = Partition(log)
+        other.records, other.next_offset = self.records, self.next_offset
+        other._read_up_to = self._read_up_to
+        return other
+
+
+class Desk:
+    """A worker without Kafka: it decodes runs, posts them to a ledger and writes their events."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.timelines = Timelines(ledger)
+
+    async def claim(self, partition: int = 0, first_offset: int = 0) -> Partition:
+        """Claim a partition and give its log, empty up to where the ledger stands."""
+        position = await self.ledger.claim(TOPIC, partition, first_offset, uuid4(), "a test")
+        await self.timelines.read()
+        return Partition(position.log, position.next_offset)
+
+    async def post(
+        self,
+        *runs: Run,
+        suspects: set[str] | None = None,
+        delivered: dict[tuple[str, int], int] | None = None,
+    ) -> list[Answer]:
+        """Post one batch; nothing is suspected to be known unless it is said."""
+        batch = Batch(list(runs), decode(runs, DECODER), suspects or set())
+        answered = await post(batch, self.ledger, self.timelines, delivered or {})
+        return answered.answers
+
+    def events(self, answers: Sequence[Answer]) -> list[Event]:
+        """Write the outcome events and dead letters of answers."""
+        ids = EventIds(self.timelines.incarnations, self.timelines.tokens)
+        writer = EventWriter(ids, self.timelines.of_sequence)
+        outcomes = [writer.outcome(answer) for answer in answers]
+        letters = [
+            writer.dead_letter(answer, DEAD_LETTER_BYTES_MAX)
+            for answer in answers
+            if isinstance(answer, DeadLetter)
+        ]
+        return [event for event in outcomes if event is not None] + letters
+
+
+def told(answer: Answer) -> str:
+    """Say in a word what an answer is: its kind, or of a first one `posted` or its reason."""
+    if not isinstance(answer, First):
+        return type(answer).__name__
+    return str(answer.decided.ruling.reason or "posted")
+
+
+def uuid_of(number: int) -> UUID:
+    """Give a UUID that is easy to recognise."""
+    return UUID(int=number)

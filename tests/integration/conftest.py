@@ -1,0 +1,26 @@
+"""Ledgers that tests ask for by name."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.ledgers import Backend, MemoryBackend, postgres_backend
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def backend_url(request: pytest.FixtureRequest) -> str | None:
+    """Return the URL of an empty ledger; None stands for one in memory."""
+    if request.param == "memory":
+        return None
+    url: str = request.getfixturevalue("ledger_url")
+    return url
+
+
+@pytest.fixture
+async def backend(backend_url: str | None) -> AsyncIterator[Backend]:
+    """Return empty books, in memory and in PostgreSQL: what holds for one must hold for both."""
+    if backend_url is None:
+        yield MemoryBackend()
+        return
+    async with postgres_backend(backend_url) as found:
+        yield found
