@@ -23,6 +23,7 @@ from processor.errors import FaultError, OutageError
 from processor.health import Health
 from processor.http import HttpServer
 from processor.kafka import producer_maker
+from processor.keys import key_fields
 from processor.ledger.connection import WORKER_ROLE, ConnectionSettings
 from processor.ledger.postgres import PostgresLedger
 from processor.pipeline import Line
@@ -48,7 +49,9 @@ ENVELOPE_BYTES: Final = 4_096
 DAY_S: Final = 86_400.0
 
 
-def connection_settings(settings: Settings, *, role: str | None = WORKER_ROLE) -> ConnectionSettings:
+def connection_settings(
+    settings: Settings, *, role: str | None = WORKER_ROLE
+) -> ConnectionSettings:
     """Give how to reach the ledger."""
     return ConnectionSettings(
         settings.database_url,
@@ -134,6 +137,7 @@ class Worker:
             emitter=self.emitter,
             acknowledger=application.Acknowledgements(self.stream),
             telemetry=self.telemetry,
+            key_fields=key_fields(contract.topics[COMMANDS].key_fields),
         )
         self.conveyor = Conveyor(
             self.line,
@@ -288,5 +292,3 @@ def _fault(
         return reason or FaultError("the stream ended by itself")
     assert stop.done(), "one of them ended"
     return None
-
-

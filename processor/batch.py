@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
+from opentelemetry.trace import Span
 
 from processor.core.answers import Answer, Arrival, Record
 
@@ -78,12 +79,14 @@ class Batch(msgspec.Struct):
     """
     Decoded runs on their way to the ledger.
 
-    `suspects` are transaction ids that the dedupe table has seen: hints, to be confirmed by the ledger.
+    `suspects` are transaction ids that the dedupe table has seen: hints, to be confirmed by the ledger. `span` is the
+    batch's trace.
     """
 
     runs: list[Run]
     arrivals: list[Arrival]
     suspects: set[str]
+    span: Span | None = None
 
 
 class Answered(msgspec.Struct):

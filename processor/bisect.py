@@ -40,7 +40,7 @@ def without(batch: Batch, partitions: Collection[tuple[str, int]]) -> Batch:
         for arrival in batch.arrivals
         if (arrival.source.topic, arrival.source.partition) not in partitions
     ]
-    return Batch(runs, arrivals, batch.suspects)
+    return Batch(runs, arrivals, batch.suspects, batch.span)
 
 
 def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> Iterator[Batch]:
@@ -51,7 +51,7 @@ def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> It
     """
     if len(batch.arrivals) == 1:
         unpostables.found(error)
-        yield Batch(batch.runs, [_dead(batch.arrivals[0], error)], batch.suspects)
+        yield Batch(batch.runs, [_dead(batch.arrivals[0], error)], batch.suspects, batch.span)
         return
     middle = len(batch.arrivals) // 2
     front, back = batch.arrivals[:middle], batch.arrivals[middle:]
@@ -69,8 +69,8 @@ def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> It
         if behind:
             start = min(cut, run.end) if before else run.start
             back_runs.append(Run(run.log, start, run.end, behind))
-    yield Batch(front_runs, front, batch.suspects)
-    yield Batch(back_runs, back, batch.suspects)
+    yield Batch(front_runs, front, batch.suspects, batch.span)
+    yield Batch(back_runs, back, batch.suspects, batch.span)
 
 
 def _dead(arrival: Arrival, error: UnpostableError) -> Arrival:
@@ -78,7 +78,5 @@ def _dead(arrival: Arrival, error: UnpostableError) -> Arrival:
     if not isinstance(asked, Command):
         raise FaultError(f"PostgreSQL refuses a dead letter: {error}") from error
     detail = f"PostgreSQL refuses it with SQLSTATE {error.sqlstate}"
-    invalid = Invalid(
-        InvalidReason.UNPOSTABLE, "", detail, asked.transaction_id, asked.channel
-    )
+    invalid = Invalid(InvalidReason.UNPOSTABLE, "", detail, asked.transaction_id, asked.channel)
     return Arrival(arrival.record, arrival.source, invalid)

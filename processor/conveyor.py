@@ -209,7 +209,9 @@ class Conveyor:
             answered = await self._post_until_done(half)
             answers.extend(answered.answers)
             kept = {id(run) for run in answered.batch.runs}
-            lost.update((run.log.topic, run.log.partition) for run in half.runs if id(run) not in kept)
+            lost.update(
+                (run.log.topic, run.log.partition) for run in half.runs if id(run) not in kept
+            )
         return Answered(without(batch, lost), answers)
 
     async def _until_done(self, what: str, work: Callable[[], Awaitable[_T]]) -> _T:
@@ -247,5 +249,3 @@ class Conveyor:
 
     def _release(self, messages: Sequence[object]) -> None:
         self._line.acknowledger.release(messages)
-
-

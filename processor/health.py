@@ -21,7 +21,9 @@ class Health:
 
     def __init__(self, *, stuck_after_s: float) -> None:
         self._stuck_after_s = stuck_after_s
-        self._waits: dict[str, tuple[str, float]] = {STARTING: ("the worker is starting", time.time())}
+        self._waits: dict[str, tuple[str, float]] = {
+            STARTING: ("the worker is starting", time.time())
+        }
         self._halted: dict[Place, str] = {}
         self._assigned: set[Place] = set()
         self._claimed: set[Place] = set()
@@ -68,7 +70,9 @@ class Health:
     def assigned(self, places: Collection[Place]) -> None:
         """What the group assigned to this worker."""
         self._assigned = {tuple(place) for place in places}
-        self._halted = {place: why for place, why in self._halted.items() if place in self._assigned}
+        self._halted = {
+            place: why for place, why in self._halted.items() if place in self._assigned
+        }
         self.started()
 
     def claims(self, places: Collection[Place]) -> None:

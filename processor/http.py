@@ -39,7 +39,9 @@ class HttpServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise SettingsError(f"cannot listen on {self._host}:{self._port}: {error.strerror}") from error
+            raise SettingsError(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror}"
+            ) from error
 
     async def stop(self) -> None:
         """Stop listening."""

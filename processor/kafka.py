@@ -22,7 +22,9 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=settings.kafka_tls_ca_file or None)
     except OSError as error:
-        raise SettingsError(f"PROCESSOR_KAFKA_TLS_CA_FILE can't be read: {error.strerror}") from error
+        raise SettingsError(
+            f"PROCESSOR_KAFKA_TLS_CA_FILE can't be read: {error.strerror}"
+        ) from error
 
 
 def client_options(settings: Settings) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from processor.core.decode import Decoder
 from processor.emit import Emitter
 from processor.ledger import Ledger
 from processor.post import Delivered, post
+from processor.keys import KeyFields, odd_keys
 from processor.telemetry import Telemetry
 from processor.timelines import Timelines
 
@@ -57,6 +58,7 @@ class Line:
         emitter: Emitter,
         acknowledger: Acknowledger,
         telemetry: Telemetry,
+        key_fields: KeyFields,
     ) -> None:
         self.decoder = decoder
         self.table = table
@@ -65,28 +67,35 @@ class Line:
         self.emitter = emitter
         self.acknowledger = acknowledger
         self.telemetry = telemetry
+        self.key_fields = key_fields
         self.delivered: Delivered = {}
 
     def prepare(self, runs: list[Run]) -> Batch:
         """Decode each record once, and ask the table which ids it has seen. No waiting."""
-        arrivals = decode(runs, self.decoder)
-        ids = [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
-        return Batch(runs, arrivals, self.table.seen(ids))
+        with self.telemetry.step("prepare"):
+            arrivals = decode(runs, self.decoder)
+            ids = [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
+            batch = Batch(runs, arrivals, self.table.seen(ids))
+            self.telemetry.odd_keys(odd_keys(arrivals, self.key_fields))
+            batch.span = self.telemetry.begin(batch)
+        return batch
 
     async def post(self, batch: Batch) -> Answered:
         """Decide and commit in one PostgreSQL transaction. From its commit on the money has moved."""
-        return await post(batch, self.ledger, self.timelines, self.delivered)
+        with self.telemetry.step("post"):
+            return await post(batch, self.ledger, self.timelines, self.delivered)
 
     async def finish(self, answered: Answered) -> None:
         """Tell the outcomes, then remember the ids, then acknowledge the input: in this order and no other."""
-        await self.emitter.emit(answered.answers)
-        self.table.remember(
-            [
-                (answer.decided.transaction_id, answer.decided.ledger_sequence)
-                for answer in answered.answers
-                if isinstance(answer, First)
-            ]
-        )
+        with self.telemetry.step("finish"):
+            await self.emitter.emit(answered.answers)
+            self.table.remember(
+                [
+                    (answer.decided.transaction_id, answer.decided.ledger_sequence)
+                    for answer in answered.answers
+                    if isinstance(answer, First)
+                ]
+            )
         for run in answered.batch.runs:
             self.delivered[run.log.topic, run.log.partition] = run.end
         self.acknowledger.acknowledge(answered.batch.runs)

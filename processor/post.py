@@ -24,7 +24,9 @@ REDECISIONS_MAX: Final = 10
 Delivered = dict[tuple[str, int], int]
 
 
-async def post(batch: Batch, ledger: Ledger, timelines: Timelines, delivered: Delivered) -> Answered:
+async def post(
+    batch: Batch, ledger: Ledger, timelines: Timelines, delivered: Delivered
+) -> Answered:
     """
     Decide a batch and commit it. `delivered` is how far earlier outcomes were delivered; it is noted along the way.
 

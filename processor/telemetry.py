@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, TraceFlags
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as PrometheusCounter
 
@@ -149,6 +149,8 @@ class Telemetry:
         for (outcome, reason), count in counts.items():
             self._commands.labels(outcome, reason).inc(count)
         self._batch_size.observe(len(answered.answers))
+        if answered.batch.span is not None:
+            answered.batch.span.end()
         for run in answered.batch.runs:
             self._accounted.labels(run.log.topic, str(run.log.partition)).set(run.end)
 
@@ -172,21 +174,20 @@ class Telemetry:
         with self._steps[name].time():
             yield
 
-    @contextmanager
-    def batch_span(self, batch: Batch) -> Iterator[None]:
+    def begin(self, batch: Batch) -> Span:
         """Open the one span of a batch, linked to the traces that its commands carry."""
-        with self._tracer.start_as_current_span(
-            "process " + (batch.runs[0].log.topic if batch.runs else ""),
+        return self._tracer.start_span(
+            "process " + batch.runs[0].log.topic,
             kind=SpanKind.CONSUMER,
             links=_links(batch),
             attributes={
                 "messaging.system": "kafka",
+                "messaging.destination.name": batch.runs[0].log.topic,
                 "messaging.operation.name": "process",
                 "messaging.operation.type": "process",
                 "messaging.batch.message_count": len(batch.arrivals),
             },
-        ):
-            yield
+        )
 
 
 def _kind(answer: First | Repeat | Conflict | DeadLetter) -> tuple[str, str]:
@@ -207,9 +208,7 @@ def _links(batch: Batch) -> list[Link]:
                 if found is not None:
                     trace_id, span_id, flags = (int(part, 16) for part in found.groups())
                     if trace_id and span_id:
-                        links.append(
-                            Link(SpanContext(trace_id, span_id, True, TraceFlags(flags)))
-                        )
+                        links.append(Link(SpanContext(trace_id, span_id, True, TraceFlags(flags))))
         if len(links) >= LINKS_MAX:
             break
     return links

@@ -116,7 +116,9 @@ async def _create(client: AIOKafkaAdminClient, spec: TopicSpec, name: str, *, ap
     )
     for _, code, *rest in response.topic_errors:
         if code:
-            raise TopicsError(f"{name} can't be created: {rest[0] if rest else for_code(code).__name__}")
+            raise TopicsError(
+                f"{name} can't be created: {rest[0] if rest else for_code(code).__name__}"
+            )
     return f"{name}: created with {spec.partitions} partitions"
 
 

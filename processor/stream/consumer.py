@@ -9,12 +9,12 @@ and commits, and its cost is paid per run. Offsets are acknowledged as ranges, i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
@@ -57,6 +57,13 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - no public way past Faust's driver
         consumer._fetch_max_wait_ms = int(FETCH_TIMEOUT_S * 1000)  # noqa: SLF001 - as above
         return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, and let the caller hear of failures: Faust's own way crashes the app, an outage must be waited out."""
+        await self._ensure_consumer().commit(
+            {TopicPartition(*tp): (offset, "") for tp, offset in offsets.items()}
+        )
+        return True
 
     async def touch(self) -> None:
         """Reset aiokafka's idle clock: an outage elsewhere must not cost this member its partitions."""
@@ -107,6 +114,7 @@ class RunConsumer(Consumer):
     def __init__(self, *arguments: Any, reader: Reader, **options: Any) -> None:
         self.reader = reader
         self._acknowledged: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
         super().__init__(*arguments, **options)
         reader.attach(self)
 
@@ -131,6 +139,7 @@ class RunConsumer(Consumer):
         self._unacked_messages.clear()
         await self.commit_and_end_transactions()
         self._acknowledged.clear()
+        self._committed.clear()
         self.reader.forget()
 
     def ack(self, message: Any) -> bool:
@@ -142,6 +151,19 @@ class RunConsumer(Consumer):
     def acknowledge(self, tp: TP, next_offset: int) -> None:
         """Everything before `next_offset` is done: posted, answered and remembered. Committed at Faust's interval."""
         self._acknowledged[tp] = next_offset
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        try:
+            await self._thread.commit(offsets)
+        except RETRIABLE as error:
+            # What was acknowledged stays so; the next interval commits it, or the next owner reads it again.
+            log.warning("offsets.not_committed", why=repr(error))
+            return False
+        self._committed.update(offsets)
+        return True
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return self._committed.get(tp) != offset
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         del topics  # all partitions are committed together
@@ -199,6 +221,12 @@ class RunConsumer(Consumer):
             log.error("partition.out_of_range", why=str(error))  # noqa: TRY400 - told as one line
             self.reader.forget()
             return
+        except (*RETRIABLE, UnicodeDecodeError) as error:
+            # A broker on the move, a corrupt batch, a header name that is no text: named, waited for, never skipped.
+            self.reader.unreadable(error)
+            await asyncio.sleep(FETCH_TIMEOUT_S)
+            return
+        self.reader.readable()
         for tp, found in records.items():
             for run in self.reader.runs(TP(tp.topic, tp.partition), found):
                 if not self.flow_active or generation != self.app.consumer_generation_id:

@@ -68,7 +68,9 @@ class Intake:
             await self._changed.wait()
         taken: list[Run] = []
         records = 0
-        while self._waiting and (not taken or records + len(self._waiting[0][0].records) <= records_max):
+        while self._waiting and (
+            not taken or records + len(self._waiting[0][0].records) <= records_max
+        ):
             run, _ = self._waiting.popleft()
             taken.append(run)
             records += len(run.records)

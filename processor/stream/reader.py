@@ -121,7 +121,9 @@ class Reader:
             try:
                 await self._claim(tp)
             except OutageError as error:
-                log.warning("partition.claim_waits", topic=tp.topic, partition=tp.partition, why=str(error))
+                log.warning(
+                    "partition.claim_waits", topic=tp.topic, partition=tp.partition, why=str(error)
+                )
                 self._health.waits_for("claim", str(error))
                 self._not_before[tp] = time.monotonic() + OUTAGE_PAUSE_S
                 break
@@ -170,6 +172,16 @@ class Reader:
         await self._settler.restored(why)
         self._posted.clear()
 
+    def unreadable(self, error: Exception) -> None:
+        """The last fetch failed: the worker is not ready until one succeeds."""
+        if not self._health.is_waiting("fetch"):
+            log.error("partition.unreadable", why=repr(error))
+        self._health.waits_for("fetch", f"records can't be read: {error!r}")
+
+    def readable(self) -> None:
+        """A fetch succeeded."""
+        self._health.waits_no_more("fetch")
+
     def runs(self, tp: TP, records: Sequence[Record]) -> Iterator[Run]:
         """Cut what was read into runs that follow each other without a gap; what was read before a seek is left out."""
         claim = self._claims.get(tp)
@@ -210,8 +222,6 @@ class Reader:
                 if wait:
                     self._not_before[tp] = time.monotonic() + self._fenced_wait_s
         self._health.claims(set(self._claims))
-
-
 
     async def note_delivered(self, delivered: dict[tuple[str, int], int]) -> None:
         """Write how far outcomes were delivered, for claims that hold and only where it changed."""

@@ -78,7 +78,9 @@ def options(memory_bytes_max: int) -> Options:
 class RocksStore(SerializedStore[bytes, bytes]):
     """The table's data. Raw keys and values; the mapping interface of Faust works, batches are what the line uses."""
 
-    def __init__(self, url: Any, app: Any, table: Any, *, settings: StoreSettings, **rest: Any) -> None:
+    def __init__(
+        self, url: Any, app: Any, table: Any, *, settings: StoreSettings, **rest: Any
+    ) -> None:
         super().__init__(url, app, table, **rest)
         self.settings = settings
         self._db: Rdict | None = None

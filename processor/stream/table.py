@@ -73,9 +73,7 @@ class SeenTable(Table[bytes, bytes]):
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception; a hint must not stop the line
             log.error("table.unreadable", error=str(error))  # noqa: TRY400 - the line goes on
             return set(transaction_ids)
-        return {
-            one for one, value in zip(transaction_ids, found, strict=True) if value is not None
-        }
+        return {one for one, value in zip(transaction_ids, found, strict=True) if value is not None}
 
     def remember(self, decided: Iterable[tuple[str, int]]) -> None:
         """Note ids with their ledger_sequence. A table that can't be written forgets, which the ledger makes good."""
