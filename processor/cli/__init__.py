@@ -8,9 +8,10 @@ from typing import Final, NoReturn
 import click
 
 from processor import __version__
-from processor.cli.books import account, payment, verify
+from processor.cli.books import account, payment
 from processor.cli.operate import config, migrate, position, topics, worker
 from processor.cli.talk import outcomes, send
+from processor.cli.verify import verify
 from processor.contracts import ContractError
 from processor.errors import OutageError, ProcessorError, SettingsError
 
@@ -26,7 +27,18 @@ def cli() -> None:
     """Payments core: commands from Kafka become posted double entries and outcome events."""
 
 
-for command in (worker, migrate, topics, send, outcomes, account, payment, verify, position, config):
+for command in (
+    worker,
+    migrate,
+    topics,
+    send,
+    outcomes,
+    account,
+    payment,
+    verify,
+    position,
+    config,
+):
     cli.add_command(command)
 
 

@@ -1,4 +1,8 @@
-"""Loads the named statements of `queries.sql`; a name that is missing fails at start, not in the middle of a payment."""
+"""
+Loads the named statements of this package's SQL files.
+
+A name that is missing fails at start, not in the middle of a payment.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from typing import Final
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def load() -> dict[str, str]:
-    """Give every statement of `queries.sql` by its name, without the comments that explain it."""
-    text = resources.files("processor.ledger").joinpath("queries.sql").read_text()
+def load(file: str) -> dict[str, str]:
+    """Give every statement of a file by its name, without the comments that explain it."""
+    text = resources.files("processor.ledger").joinpath(file).read_text()
     pieces = _NAME.split(text)
     statements: dict[str, str] = {}
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -21,4 +25,4 @@ def load() -> dict[str, str]:
     return statements
 
 
-SQL: Final = load()
+SQL: Final = load("queries.sql")

@@ -50,7 +50,7 @@ class SeenIds:
 @contextmanager
 def reading(folder: Path) -> Iterator[SeenIds]:
     """
-    Open a worker's table as RocksDB's secondary instance: no lock is taken, nothing is written.
+    Open a worker's table as RocksDB's secondary instance: no lock is taken, no data written.
 
     Raises ProcessorError where it can't be read.
     """
