@@ -27,6 +27,7 @@ EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 ITS_OWN = ("event_id", "decided_at", "ledger_sequence")
 """Fields of a first answer that the model takes from the event, for only the ledger knows them."""
 
+DECIDED = ("posted", "rejected")
 NO_ANSWER: dict[str, Any] = {
     "type": None,
     "repeat": False,
@@ -100,7 +101,11 @@ class Agreement:
         ids: dict[str, Position] = {}
         latest: dict[int, int] = defaultdict(lambda: -1)
         for message in messages:
-            value = orjson.loads(message.value or b"null")
+            value = parsed(message)
+            if value is None:
+                place = f"partition {message.partition} offset {message.offset}"
+                self._note(f"the {what} at {place} can't be read: {message.value!r}")
+                continue
             source = value["source"]
             position = (source["partition"], source["offset"])
             earlier = found.get(position)
@@ -142,7 +147,7 @@ class Agreement:
         firsts = [
             (event.value["ledger_sequence"], position)
             for position, event in self.outcomes.items()
-            if event.value["outcome"] in ("posted", "rejected") and not event.value["repeat"]
+            if event.value.get("outcome") in DECIDED and not event.value["repeat"]
         ]
         latest: dict[int, int] = defaultdict(lambda: -1)
         sequences: set[int] = set()
@@ -212,9 +217,9 @@ class Agreement:
             "repeat": False,
             "differences": differences,
             "ledger_sequence": None,
-            "decided_at": value["decided_at"] if _is_time(value["decided_at"]) else "a time",
+            "decided_at": value["decided_at"] if _is_time(value.get("decided_at")) else "a time",
             "channel": now["channel"],
-            "first": {field: first.event[field] for field in kept}
+            "first": {field: first.event.get(field) for field in kept}
             | {"source": self._source(first.position)},
         }
 
@@ -233,8 +238,10 @@ class Agreement:
             "headers": [[name, _base64(raw)] for name, raw in command.headers],
         }
         self._compare(position, expected, {field: value.get(field) for field in expected})
-        if fault.pointers is not None and not _points_to(value["pointer"], fault.pointers):
-            self._differs(position, f"points to {value['pointer']!r}, not {set(fault.pointers)}")
+        if not _points_to(value.get("pointer"), fault.pointers):
+            self._differs(
+                position, f"points to {value.get('pointer')!r}, not {set(fault.pointers)}"
+            )
         if (event is not None) != (fault.transaction_id is not None):
             self._differs(
                 position,
@@ -247,7 +254,7 @@ class Agreement:
                 "outcome": "invalid",
                 "reason": fault.reason,
                 "channel": fault.channel,
-                "pointer": value["pointer"],
+                "pointer": value.get("pointer"),
                 "source": self._source(position),
             }
             self._compare(position, answer, event.value)
@@ -262,6 +269,24 @@ class Agreement:
 
     def _source(self, position: Position) -> dict[str, Any]:
         return {"topic": self.topic, "partition": position[0], "offset": position[1]}
+
+
+def parsed(message: Message) -> dict[str, Any] | None:
+    """Parse an event; None where it lacks what is needed to find its command and its place."""
+    try:
+        value = orjson.loads(message.value or b"")
+        kinds: list[tuple[object, type]] = [
+            (value["source"]["topic"], str),
+            (value["source"]["partition"], int),
+            (value["source"]["offset"], int),
+            (value["event_id"], str),
+            (value.get("pointer", ""), str),
+        ]
+        if value.get("outcome") in DECIDED and not value["repeat"]:
+            kinds += [(value["ledger_sequence"], int), (value["decided_at"], str)]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return value if all(isinstance(one, kind) for one, kind in kinds) else None
 
 
 def _shown(answer: Answer) -> dict[str, Any]:
@@ -291,8 +316,10 @@ def _asked(content: Mapping[str, Any]) -> Answer:
     )
 
 
-def _points_to(pointer: str, faulty: frozenset[str]) -> bool:
-    return pointer in faulty or any(one and pointer.startswith(f"{one}/") for one in faulty)
+def _points_to(pointer: str | None, faulty: frozenset[str]) -> bool:
+    return pointer is not None and (
+        pointer in faulty or any(one and pointer.startswith(f"{one}/") for one in faulty)
+    )
 
 
 def _is_time(text: object) -> bool:

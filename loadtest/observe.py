@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
-import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from loadtest.agreement import parsed
 from loadtest.errors import LoadTestError
 from loadtest.message import Message, Position
 
@@ -125,8 +125,10 @@ class Watch:
             messages = await _some(self._reader)
             before = len(self.answered)
             for message in messages:
-                source = orjson.loads(message.value or b"null")["source"]
-                self.answered.add((source["partition"], source["offset"]))
+                event = parsed(message)
+                if event is not None:
+                    source = event["source"]
+                    self.answered.add((source["partition"], source["offset"]))
             if messages:
                 self.last_at = asyncio.get_running_loop().time()
                 self.on_answers(len(self.answered) - before)

@@ -91,7 +91,9 @@ def prove(
     return Proof(
         commands=len(observed.commands),
         labels=dict(Counter(labels.values())),
-        dead_letters=dict(Counter(one.value["reason"] for one in agreement.dead_letters.values())),
+        dead_letters=dict(
+            Counter(str(one.value.get("reason")) for one in agreement.dead_letters.values())
+        ),
         outcome_events=len(agreement.outcomes),
         delivered_again=agreement.delivered_again,
         offsets=sum(observed.command_ends.values()),
@@ -104,21 +106,23 @@ def prove(
 
 def _labels(agreement: Agreement) -> dict[Position, str]:
     """Say in one word what came of each command, in the words of `Record.expect`."""
-    labels = {at: f"invalid:{one.value['reason']}" for at, one in agreement.dead_letters.items()}
+    labels = {
+        at: f"invalid:{one.value.get('reason')}" for at, one in agreement.dead_letters.items()
+    }
     labels.update(
         (position, _label(event.value))
         for position, event in agreement.outcomes.items()
-        if event.value["outcome"] != "invalid"
+        if event.value.get("outcome") != "invalid"
     )
     return labels
 
 
 def _label(value: Mapping[str, Any]) -> str:
-    if value["repeat"]:
+    if value.get("repeat"):
         return "repeat"
-    if value["outcome"] == "rejected":
-        return f"rejected:{value['reason']}"
-    return str(value["outcome"])
+    if value.get("outcome") == "rejected":
+        return f"rejected:{value.get('reason')}"
+    return str(value.get("outcome"))
 
 
 def _offset_faults(published: Published, observed: Observed) -> Iterable[str]:

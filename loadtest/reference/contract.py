@@ -47,11 +47,14 @@ TIME_FORM = re.compile(
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+WHOLE = frozenset({""})
+
+
 class Fault(NamedTuple):
-    """No command. `pointers` holds every faulty field, None where no field is to blame."""
+    """No command; `pointers` (RFC 6901) name every field that is to blame, or the whole."""
 
     reason: str
-    pointers: frozenset[str] | None = None
+    pointers: frozenset[str]
     transaction_id: str | None = None
     channel: str | None = None
 
@@ -147,14 +150,14 @@ def _depth(found: object) -> int:
 def read(value: bytes | None, digits: Mapping[str, int]) -> Command | Fault:
     """Read a message; `digits` are the active currencies with their minor-unit digits."""
     if value is not None and len(value) > COMMAND_BYTES_MAX:
-        return Fault("too_large")
+        return Fault("too_large", WHOLE)
     if value is None or not value.strip(b" \t\r\n"):
-        return Fault("empty")
+        return Fault("empty", WHOLE)
     try:
         found = parse(value)
     except ValueError:
-        return Fault("not_json")
-    return _read(found, digits) if isinstance(found, dict) else Fault("schema", frozenset({""}))
+        return Fault("not_json", WHOLE)
+    return _read(found, digits) if isinstance(found, dict) else Fault("schema", WHOLE)
 
 
 def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
@@ -162,7 +165,7 @@ def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
     if not isinstance(type_, str):
         fault = Fault("schema", frozenset({"/type" if "type" in found else ""}))
     elif type_ not in OWN_FIELDS:
-        fault = Fault("unknown_type")
+        fault = Fault("unknown_type", frozenset({"/type"}))
     elif faults := frozenset(_faults(found, type_, digits)):
         fault = Fault("schema", faults)
     else:

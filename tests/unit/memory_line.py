@@ -158,7 +158,7 @@ class MemoryLine:
     def _refuse(
         self, message: Message, fault: Fault, base: dict[str, str], source: dict[str, Any]
     ) -> None:
-        pointer = min(fault.pointers or {""})
+        pointer = min(fault.pointers)
         letter = {
             "reason": fault.reason,
             "pointer": pointer,

@@ -160,6 +160,11 @@ CHANGES: list[tuple[str, Change, str]] = [
         "came twice and says two things",
     ),
     (
+        "an event is no event",
+        lambda o: o._replace(outcomes=[o.outcomes[0]._replace(value=b"[]"), *o.outcomes[1:]]),
+        "can't be read",
+    ),
+    (
         "a balance is off by one",
         ledger(balances=lambda seen: first_row(seen.balances, posted="0.01")),
         "reporting.balances",
