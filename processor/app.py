@@ -1,4 +1,7 @@
-"""The composition root: builds a worker from its settings by hand, runs it, and stops it within its deadline."""
+"""
+The composition root: builds a worker from its settings by hand, runs it, and stops it within its
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import random
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -163,7 +166,10 @@ class Worker:
             await self.note_delivered()
 
     async def restored(self, why: str) -> None:
-        """The ledger was set back: begin a timeline, so that new decisions get new event ids, and wipe the table."""
+        """
+        The ledger was set back: begin a timeline, so that new decisions get new event ids, and wipe
+        the table.
+        """
         await self.timelines.read()
         await self.ledger.start_timeline(self.timelines.current.timeline_id, why)
         await self.timelines.read()
@@ -217,11 +223,16 @@ class Worker:
 
 
 GC_THRESHOLDS: Final = (100_000, 20, 50)
-"""Payments leave nothing behind that needs the garbage collector; its default pace would cost a fifth of the CPU."""
+"""
+Payments leave nothing behind that needs the garbage collector; its default pace would cost a fifth
+of the CPU.
+"""
 
 
 async def run(settings: Settings) -> int:
-    """Run a worker until SIGTERM or SIGINT; give its exit status. A second signal ends it at once."""
+    """
+    Run a worker until SIGTERM or SIGINT; give its exit status. A second signal ends it at once.
+    """
     worker = Worker(settings, load_contract())
     gc.collect()
     gc.freeze()
@@ -254,9 +265,8 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
     await worker.stream.start()
     crashed = asyncio.create_task(worker.stream.wait_until_stopped())
     log.info("worker.started", name=worker.settings.name, group=worker.stream.conf.id)
-    await asyncio.wait(
-        {stop, worker.conveyor.failed, crashed, housekeeping}, return_when=asyncio.FIRST_COMPLETED
-    )
+    ends: set[asyncio.Future[Any]] = {stop, worker.conveyor.failed, crashed, housekeeping}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     fault = _fault(worker, stop, crashed, housekeeping)
     if fault is not None:
         log.critical("worker.fault", why=f"{type(fault).__name__}: {fault}", exc_info=fault)

@@ -13,7 +13,9 @@ from processor.core.answers import Answer, Arrival, Record
 
 
 class Log(msgspec.Struct, frozen=True):
-    """One partition's log as the ledger knows it, and the claim under which this worker reads it."""
+    """
+    One partition's log as the ledger knows it, and the claim under which this worker reads it.
+    """
 
     source_id: int
     topic: str
@@ -26,8 +28,8 @@ class Run(msgspec.Struct, frozen=True):
     """
     Consecutive records of one partition.
 
-    `start` is where reading stood before them and `end` is just past the last one, so offsets of `[start, end)` without
-    a record are holes of the log.
+    `start` is where reading stood before them and `end` is just past the last one, so offsets of
+    `[start, end)` without a record are holes of the log.
     """
 
     log: Log
@@ -36,7 +38,9 @@ class Run(msgspec.Struct, frozen=True):
     records: Sequence[Record]
 
     def holes(self) -> list[tuple[int, int]]:
-        """Give the ranges [from, to) in which the log has no record for a read_committed consumer."""
+        """
+        Give the ranges [from, to) in which the log has no record for a read_committed consumer.
+        """
         if len(self.records) == self.end - self.start:
             return []
         found: list[tuple[int, int]] = []
@@ -50,7 +54,10 @@ class Run(msgspec.Struct, frozen=True):
         return found
 
     def digest(self) -> bytes | None:
-        """Identify the last record, so that another log can be told from this one; None for a run of holes."""
+        """
+        Identify the last record, so that another log can be told from this one; None for a run of
+        holes.
+        """
         return digest_of(self.records[-1]) if self.records else None
 
 
@@ -79,8 +86,8 @@ class Batch(msgspec.Struct):
     """
     Decoded runs on their way to the ledger.
 
-    `suspects` are transaction ids that the dedupe table has seen: hints, to be confirmed by the ledger. `span` is the
-    batch's trace.
+    `suspects` are transaction ids that the dedupe table has seen: hints, to be confirmed by the
+    ledger. `span` is the batch's trace.
     """
 
     runs: list[Run]
@@ -90,7 +97,9 @@ class Batch(msgspec.Struct):
 
 
 class Answered(msgspec.Struct):
-    """A batch after its commit: every record with its answer, in offset order within each partition."""
+    """
+    A batch after its commit: every record with its answer, in offset order within each partition.
+    """
 
     batch: Batch
     answers: list[Answer]

@@ -1,4 +1,6 @@
-"""What to do about a row that PostgreSQL itself refuses: find it by halves, and make it a dead letter."""
+"""
+What to do about a row that PostgreSQL itself refuses: find it by halves, and make it a dead letter.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ from processor.errors import FaultError, UnpostableError
 
 
 class Unpostables:
-    """Counts refused rows; more than so many a minute are not bad input but a bug of ours, and stop the process."""
+    """
+    Counts refused rows; more than so many a minute are not bad input but a bug of ours, and stop
+    the process.
+    """
 
     def __init__(self, per_minute_max: int) -> None:
         self._per_minute_max = per_minute_max
@@ -45,7 +50,8 @@ def without(batch: Batch, partitions: Collection[tuple[str, int]]) -> Batch:
 
 def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> Iterator[Batch]:
     """
-    Give the batch as two, in order; or, when it holds a single command, as the dead letter that this command becomes.
+    Give the batch as two, in order; or, when it holds a single command, as the dead letter that
+    this command becomes.
 
     Offsets between records stay with the half in front of them, so that no position is left out.
     """

@@ -1,8 +1,10 @@
 """
-Three batches under way at once: one is decoded while the one before it is posted and the one before that is told.
+Three batches under way at once: one is decoded while the one before it is posted and the one before
+that is told.
 
-Every stage keeps the order of the batches. A stage that meets an outage tries the same batch again until it succeeds, the
-partitions are revoked, or the worker is told to stop; then everything in hand is dropped unacknowledged.
+Every stage keeps the order of the batches. A stage that meets an outage tries the same batch again
+until it succeeds, the partitions are revoked, or the worker is told to stop; then everything in
+hand is dropped unacknowledged.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -81,7 +84,7 @@ class Conveyor:
         self._room = asyncio.Semaphore(1)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    # --- life ------------------------------------------------------------------------------------------------------
+    # --- life
 
     def start(self) -> None:
         """Start the stages."""
@@ -92,7 +95,10 @@ class Conveyor:
         self._tasks = [asyncio.create_task(self._guarded(stage)) for stage in stages]
 
     async def _guarded(self, stage: Awaitable[None]) -> None:
-        """A stage never ends by itself: whatever leaves it is a fault, and ends the process without acknowledging."""
+        """
+        A stage never ends by itself: whatever leaves it is a fault, and ends the process without
+        acknowledging.
+        """
         try:
             await stage
         except asyncio.CancelledError:
@@ -105,7 +111,8 @@ class Conveyor:
         """
         Finish or drop everything in hand, within the deadline: partitions are about to go.
 
-        What waits for an outage to end is dropped at once, what is on its way to a commit or a delivery gets the deadline.
+        What waits for an outage to end is dropped at once, what is on its way to a commit or a
+        delivery gets the deadline.
         """
         self._settling.set()
         self._release(self._intake.drop_waiting())
@@ -130,7 +137,7 @@ class Conveyor:
         self._in_hand = 0
         self._idle.set()
 
-    # --- stages ----------------------------------------------------------------------------------------------------
+    # --- stages
 
     async def _prepare(self, prepared: asyncio.Queue[Batch]) -> None:
         while True:
@@ -151,8 +158,6 @@ class Conveyor:
             # While outcomes can't be delivered at most one further batch is posted: this one.
             await self._room.acquire()
             try:
-                if self._settling.is_set():
-                    raise DroppedError
                 answered = await self._post_until_done(batch)
             except DroppedError:
                 self._room.release()
@@ -168,7 +173,7 @@ class Conveyor:
             answered = await posted.get()
             self._room.release()
             try:
-                await self._until_done("broker", lambda: self._line.finish(answered))  # noqa: B023 - awaited here
+                await self._until_done("broker", partial(self._line.finish, answered))
             except DroppedError:
                 self._drop(answered.batch.runs)
                 continue
@@ -176,13 +181,18 @@ class Conveyor:
             self._release(self._intake.finish(answered.batch.runs))
             self._let_go()
 
-    # --- persistence -----------------------------------------------------------------------------------------------
+    # --- persistence
 
     async def _post_until_done(self, batch: Batch) -> Answered:
-        """Post a batch, less the partitions that turn out to be another worker's; bisect what PostgreSQL refuses."""
+        """
+        Post a batch, less the partitions that turn out to be another worker's; bisect what
+        PostgreSQL refuses.
+        """
         while True:
+            if self._settling.is_set():
+                raise DroppedError
             try:
-                return await self._until_done("ledger", lambda: self._line.post(batch))
+                return await self._until_done("ledger", partial(self._line.post, batch))
             except PartitionError as error:
                 batch = await self._without_lost(batch, error)
                 if not batch.runs:
@@ -198,7 +208,7 @@ class Conveyor:
         self._telemetry.lost(error)
         self._reader.lost(logs, wait=isinstance(error, FencedError))
         if isinstance(error, RewoundError):
-            await self._until_done("ledger", lambda: self._on_restored(str(error)))
+            await self._until_done("ledger", partial(self._on_restored, str(error)))
         return without(batch, error.partitions)
 
     async def _post_halves(self, batch: Batch, error: UnpostableError) -> Answered:
@@ -215,7 +225,10 @@ class Conveyor:
         return Answered(without(batch, lost), answers)
 
     async def _until_done(self, what: str, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Try until it succeeds; an outage makes the worker not ready and is given up only for a settling line."""
+        """
+        Try until it succeeds; an outage makes the worker not ready and is given up only for a
+        settling line.
+        """
         for delay in delays(self._jitter):
             if self._settling.is_set() and self._health.is_waiting(what):
                 raise DroppedError
@@ -232,7 +245,7 @@ class Conveyor:
             return result
         raise FaultError("delays never end")
 
-    # --- counting --------------------------------------------------------------------------------------------------
+    # --- counting
 
     def _took(self) -> None:
         self._in_hand += 1

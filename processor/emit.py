@@ -28,8 +28,8 @@ class Emitter:
     """
     Sends events with acks=all by an idempotent producer, which is made anew after any failure.
 
-    A failed producer may hold batches whose fate is unknown, or be stuck in its sequence numbers; a new one sends the
-    whole batch again, under the same event ids.
+    A failed producer may hold batches whose fate is unknown, or be stuck in its sequence numbers; a
+    new one sends the whole batch again, under the same event ids.
     """
 
     def __init__(
@@ -51,7 +51,10 @@ class Emitter:
         self._producer: AIOKafkaProducer | None = None
 
     async def emit(self, answers: Sequence[Answer]) -> None:
-        """Deliver the events of a batch. Raises BrokerUnavailableError; then any part of them may have been delivered."""
+        """
+        Deliver the events of a batch. Raises BrokerUnavailableError; then any part of them may have
+        been delivered.
+        """
         outcomes: list[Event] = []
         dead_letters: list[Event] = []
         write = self._writer.outcome
@@ -86,7 +89,10 @@ class Emitter:
         return self._producer
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, events: Sequence[Event]) -> None:
-        """Send partition by partition; a partition's next batch goes only after the one before was delivered."""
+        """
+        Send partition by partition; a partition's next batch goes only after the one before was
+        delivered.
+        """
         waiting: dict[int, list[Any]] = defaultdict(list)
         builders: dict[int, Any] = {}
         for event in events:

@@ -6,11 +6,12 @@ Outages and faults; refusals are values and never raised.
     ├── OutageError                 waited out: the same work is tried again
     │   ├── LedgerUnavailableError  PostgreSQL does not answer, or asks to try again
     │   └── BrokerUnavailableError  Kafka does not answer
-    ├── FencedError                 another worker has claimed the partition: drop what is held of it
-    ├── RewoundError                the ledger stands before what this worker has read: drop, and seek to the ledger
-    ├── AlreadyDecidedError         the ledger knows an id that was taken for new: decide the batch again
+    ├── PartitionError              about single partitions: drop what is held of them
+    │   ├── FencedError             another worker has claimed them
+    │   └── RewoundError            the ledger stands before what was read: seek to the ledger
+    ├── AlreadyDecidedError         an id taken for new is known: decide the batch again
     ├── UnpostableError             PostgreSQL refuses a row by its data
-    └── FaultError                  what must not happen; the process ends without acknowledging
+    └── FaultError                  must not happen: the process ends, nothing is acknowledged
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ class RewoundError(PartitionError):
 
 
 class AlreadyDecidedError(ProcessorError):
-    """The ledger knows an id or an account that the batch took for new; decide it again with what is recorded."""
+    """
+    The ledger knows an id or an account that the batch took for new; decide it again with what is
+    recorded.
+    """
 
 
 class UnpostableError(ProcessorError):

@@ -13,10 +13,11 @@ STARTING: Final = "start"
 
 class Health:
     """
-    Ready: partitions are assigned and claimed (or there are none for this worker) and nothing is waited for.
+    Ready: partitions are assigned and claimed (or there are none for this worker) and nothing is
+    waited for.
 
-    Alive: the event loop turns, and every wait has a name. An outage makes a worker not ready and leaves it alive, so
-    that it does not restart every worker at once.
+    Alive: the event loop turns, and every wait has a name. An outage makes a worker not ready and
+    leaves it alive, so that it does not restart every worker at once.
     """
 
     def __init__(self, *, stuck_after_s: float) -> None:
@@ -61,15 +62,15 @@ class Health:
 
     def halts(self, place: Place, why: str) -> None:
         """A partition is stopped until an operator decides."""
-        self._halted[tuple(place)] = why
+        self._halted[_plain(place)] = why
 
     def runs(self, place: Place) -> None:
         """A partition is read (again)."""
-        self._halted.pop(tuple(place), None)
+        self._halted.pop(_plain(place), None)
 
     def assigned(self, places: Collection[Place]) -> None:
         """What the group assigned to this worker."""
-        self._assigned = {tuple(place) for place in places}
+        self._assigned = {_plain(place) for place in places}
         self._halted = {
             place: why for place, why in self._halted.items() if place in self._assigned
         }
@@ -77,7 +78,7 @@ class Health:
 
     def claims(self, places: Collection[Place]) -> None:
         """What this worker may read."""
-        self._claimed = {tuple(place) for place in places}
+        self._claimed = {_plain(place) for place in places}
 
     @property
     def halted(self) -> dict[Place, str]:
@@ -85,7 +86,9 @@ class Health:
         return self._halted
 
     def why_not_ready(self) -> list[str]:
-        """Give one line for everything that keeps the worker from being ready; none: it is ready."""
+        """
+        Give one line for everything that keeps the worker from being ready; none: it is ready.
+        """
         lines = [f"waits for {what}: {why}" for what, (why, _) in sorted(self._waits.items())]
         lines += [
             f"partition {topic}/{partition} is stopped: {why}"
@@ -95,3 +98,9 @@ class Health:
         if unclaimed:
             lines.append(f"{len(unclaimed)} assigned partitions are not claimed yet")
         return lines
+
+
+def _plain(place: Place) -> Place:
+    """Give a place as a bare pair: the stream's are of a class of their own."""
+    topic, partition = place
+    return topic, partition

@@ -15,7 +15,10 @@ STOP_TIMEOUT_S: Final = 1.0
 
 
 class HttpServer:
-    """Serves probes and metrics on the worker's own event loop: that it answers shows that the loop turns."""
+    """
+    Serves probes and metrics on the worker's own event loop: that it answers shows that the loop
+    turns.
+    """
 
     def __init__(self, health: Health, registry: CollectorRegistry, host: str, port: int) -> None:
         self._health = health

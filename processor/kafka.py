@@ -1,4 +1,7 @@
-"""How to reach Kafka: producers, consumers and admin clients of the command line, and what Faust must know."""
+"""
+How to reach Kafka: producers, consumers and admin clients of the command line, and what Faust must
+know.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The key of a command gives its order, never its correctness: missing and odd ones are counted, and nothing else."""
+"""
+The key of a command gives its order, never its correctness: missing and odd ones are counted, and
+nothing else.
+"""
 
 from __future__ import annotations
 

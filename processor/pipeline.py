@@ -1,10 +1,12 @@
 """
-The straight line: how a batch of records becomes posted entries, outcome events and an acknowledged offset.
+The straight line: how a batch of records becomes posted entries, outcome events and an acknowledged
+offset.
 
     decode -> dedupe -> decide and post -> emit -> remember -> acknowledge
 
-Safe to repeat after a crash between any two steps: the records are read again, the ledger recognises them, and the same
-events go out again. `conveyor.py` overlaps three batches; this file is what happens to each of them.
+Safe to repeat after a crash between any two steps: the records are read again, the ledger
+recognises them, and the same events go out again. `conveyor.py` overlaps three batches; this file
+is what happens to each of them.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from processor.core.books import Source
 from processor.core.commands import Command
 from processor.core.decode import Decoder
 from processor.emit import Emitter
+from processor.keys import KeyFields, odd_keys
 from processor.ledger import Ledger
 from processor.post import Delivered, post
-from processor.keys import KeyFields, odd_keys
 from processor.telemetry import Telemetry
 from processor.timelines import Timelines
 
@@ -81,12 +83,17 @@ class Line:
         return batch
 
     async def post(self, batch: Batch) -> Answered:
-        """Decide and commit in one PostgreSQL transaction. From its commit on the money has moved."""
+        """
+        Decide and commit in one PostgreSQL transaction. From its commit on the money has moved.
+        """
         with self.telemetry.step("post"):
             return await post(batch, self.ledger, self.timelines, self.delivered)
 
     async def finish(self, answered: Answered) -> None:
-        """Tell the outcomes, then remember the ids, then acknowledge the input: in this order and no other."""
+        """
+        Tell the outcomes, then remember the ids, then acknowledge the input: in this order and no
+        other.
+        """
         with self.telemetry.step("finish"):
             await self.emitter.emit(answered.answers)
             self.table.remember(

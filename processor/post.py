@@ -1,7 +1,8 @@
 """
 The step that moves money: one PostgreSQL transaction per batch.
 
-Everything lands in it together: positions, ids, postings, balances, answers and dead letters. Or nothing does.
+Everything lands in it together: positions, ids, postings, balances, answers and dead letters. Or
+nothing does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
 
 REDECISIONS_MAX: Final = 10
-"""How often a batch is decided anew because ids or accounts turned out to be known, before that is a fault."""
+"""
+How often a batch is decided anew because ids or accounts turned out to be known, before that is a
+fault.
+"""
 
 Delivered = dict[tuple[str, int], int]
 
@@ -28,17 +32,20 @@ async def post(
     batch: Batch, ledger: Ledger, timelines: Timelines, delivered: Delivered
 ) -> Answered:
     """
-    Decide a batch and commit it. `delivered` is how far earlier outcomes were delivered; it is noted along the way.
+    Decide a batch and commit it. `delivered` is how far earlier outcomes were delivered; it is
+    noted along the way.
 
-    Raises FencedError, RewoundError, UnpostableError and LedgerUnavailableError; nothing is written then.
+    Raises FencedError, RewoundError, UnpostableError and LedgerUnavailableError; nothing is written
+    then.
     """
     probed = batch.suspects
     for _ in range(REDECISIONS_MAX):
         try:
             return await _post_once(batch, probed, ledger, timelines, delivered)
         except AlreadyDecidedError:
-            # The table was lost, or the first came through another partition: ask about every id of the batch.
-            probed = {arrival.asked.transaction_id for arrival in _commands(batch.arrivals)}
+            # The table was lost, or the first came through another partition: ask about every id of
+            # the batch.
+            probed = {command.transaction_id for command in _commands(batch.arrivals)}
     raise FaultError(f"a batch was not new {REDECISIONS_MAX} times")
 
 
@@ -70,7 +77,10 @@ async def _post_once(
 def _split(
     arrivals: list[Arrival], next_offsets: dict[tuple[str, int], int]
 ) -> tuple[list[Arrival], list[Arrival]]:
-    """Part what was committed before (a redelivery) from what is new, by the ledger's position of each partition."""
+    """
+    Part what was committed before (a redelivery) from what is new, by the ledger's position of each
+    partition.
+    """
     if not arrivals:
         return [], []
     again: list[Arrival] = []
@@ -82,13 +92,16 @@ def _split(
     return again, fresh
 
 
-def _commands(arrivals: Sequence[Arrival]) -> list[Arrival]:
-    return [arrival for arrival in arrivals if isinstance(arrival.asked, Command)]
+def _commands(arrivals: Sequence[Arrival]) -> list[Command]:
+    return [arrival.asked for arrival in arrivals if isinstance(arrival.asked, Command)]
 
 
 def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set[str]) -> set[str]:
-    """Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals of reversals."""
-    wanted = {arrival.asked.transaction_id for arrival in _commands(again)}
+    """
+    Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals of
+    reversals.
+    """
+    wanted = {command.transaction_id for command in _commands(again)}
     for arrival in fresh:
         asked = arrival.asked
         if isinstance(asked, Command):
@@ -115,7 +128,10 @@ async def _answer_again(
 async def _read_books(
     session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
 ) -> Books:
-    """Lock every account that the new commands name, directly or by an original, then read what is bounded by totals."""
+    """
+    Lock every account that the new commands name, directly or by an original, then read what is
+    bounded by totals.
+    """
     names: set[str] = set()
     originals: set[str] = set()
     for arrival in fresh:
@@ -138,5 +154,5 @@ async def _read_books(
 async def _draw(
     session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
 ) -> tuple[Clock, list[int]]:
-    ids = {arrival.asked.transaction_id for arrival in _commands(fresh)}
+    ids = {command.transaction_id for command in _commands(fresh)}
     return await session.clock(len(ids - decided.keys()))

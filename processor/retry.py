@@ -12,9 +12,11 @@ FACTOR = 2.0
 
 def delays(jitter: random.Random) -> Iterator[float]:
     """
-    Give delays in seconds: exponential, capped, each cut by up to a half at random so that workers do not march in step.
+    Give delays in seconds: exponential, capped, each cut by up to a half at random so that workers
+    do not march in step.
 
-    There is no last one: an outage is waited out until it ends, the partition is revoked, or the worker is told to stop.
+    There is no last one: an outage is waited out until it ends, the partition is revoked, or the
+    worker is told to stop.
     """
     delay = FIRST_DELAY_S
     while True:

@@ -24,7 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
     Effective settings; `PROCESSOR_X` in the environment sets field `x`.
 
-    Texts are empty where nothing is set. Every `_max` is a limit, every `_s`, `_ms` and `_bytes` a unit.
+    Texts are empty where nothing is set. Every `_max` is a limit, every `_s`, `_ms` and `_bytes` a
+    unit.
     """
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
@@ -90,7 +91,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read settings from the environment. Raises SettingsError with one line naming the variable."""
+    """
+    Read settings from the environment. Raises SettingsError with one line naming the variable.
+    """
     source = os.environ if environment is None else environment
     given = {
         name[len(PREFIX) :].lower(): value

@@ -1,4 +1,7 @@
-"""Logs as JSON lines, metrics that exist at zero, and one span per batch linked to the channels' traces."""
+"""
+Logs as JSON lines, metrics that exist at zero, and one span per batch linked to the channels'
+traces.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,10 @@ def tracer_provider(service: str, otlp_endpoint: str, sample_ratio: float) -> Tr
 
 
 class Telemetry:
-    """Metrics and spans of the line. Counted per batch: nothing here costs anything per payment but a dictionary."""
+    """
+    Metrics and spans of the line. Counted per batch: nothing here costs anything per payment but a
+    dictionary.
+    """
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
@@ -96,7 +102,7 @@ class Telemetry:
         registry = self.registry
         self._commands = PrometheusCounter(
             "payments_commands",
-            "Commands answered, by outcome and reason; repeats and conflicts have outcomes of their own.",
+            "Commands answered, by outcome and reason; repeats and conflicts have their own.",
             ["outcome", "reason"],
             registry=registry,
         )
@@ -208,7 +214,10 @@ def _links(batch: Batch) -> list[Link]:
                 if found is not None:
                     trace_id, span_id, flags = (int(part, 16) for part in found.groups())
                     if trace_id and span_id:
-                        links.append(Link(SpanContext(trace_id, span_id, True, TraceFlags(flags))))
+                        context = SpanContext(
+                            trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags)
+                        )
+                        links.append(Link(context))
         if len(links) >= LINKS_MAX:
             break
     return links

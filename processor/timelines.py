@@ -36,6 +36,8 @@ class Timelines:
         return self._all[-1]
 
     def of_sequence(self, ledger_sequence: int) -> int:
-        """Give the timeline on which a ledger_sequence was decided: the last one that begins no later."""
+        """
+        Give the timeline on which a ledger_sequence was decided: the last one that begins no later.
+        """
         starts = [timeline.from_sequence for timeline in self._all]
         return self._all[bisect_right(starts, ledger_sequence) - 1].timeline_id

@@ -47,7 +47,10 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def reconcile(settings: Settings, contract: Contract, *, apply: bool) -> list[str]:
-    """Give a line for each difference; with `apply` they are made good and the lines say what was done."""
+    """
+    Give a line for each difference; with `apply` they are made good and the lines say what was
+    done.
+    """
     lines: list[str] = []
     async with admin(settings) as client:
         names = [settings.topic(spec.name) for spec in contract.topics.values()]
@@ -80,7 +83,8 @@ async def partitions_of(client: AIOKafkaAdminClient, names: list[str]) -> dict[s
 
 async def check(settings: Settings, contract: Contract) -> None:
     """
-    Check at a worker's start that the topics exist and that outcomes have as many partitions as commands.
+    Check at a worker's start that the topics exist and that outcomes have as many partitions as
+    commands.
 
     Raises TopicsError with one line; BrokerUnavailableError where Kafka is away.
     """
@@ -95,7 +99,8 @@ async def check(settings: Settings, contract: Contract) -> None:
     for role, spec in contract.topics.items():
         if spec.schema == commands_schema and found[names[role]] > outcomes:
             raise TopicsError(
-                f"{names[role]} has {found[names[role]]} partitions and {names[OUTCOMES]} only {outcomes}: "
+                f"{names[role]} has {found[names[role]]} partitions, "
+                f"{names[OUTCOMES]} only {outcomes}: "
                 "an outcome goes to the partition of its command's number"
             )
 
@@ -132,7 +137,8 @@ async def _align(
     if not wrong:
         return []
     if apply:
-        # alter_configs replaces a topic's whole configuration, and what is not named here falls back to the broker's.
+        # alter_configs replaces a topic's whole configuration, and what is not named here falls
+        # back to the broker's.
         await client.alter_configs(
             [ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(spec.config))]
         )

@@ -1,4 +1,7 @@
-"""The answer to each record of a batch: decides the commands in order, each seeing what earlier ones left."""
+"""
+The answer to each record of a batch: decides the commands in order, each seeing what earlier ones
+left.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Record(Protocol):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Arrival(msgspec.Struct, gc=False):
@@ -71,7 +74,10 @@ Answer = First | Repeat | Conflict | DeadLetter
 
 
 class Clock(msgspec.Struct, frozen=True, gc=False):
-    """The database's clock, read once after the locks: microseconds since the epoch, and the same as RFC 3339."""
+    """
+    The database's clock, read once after the locks: microseconds since the epoch, and the same as
+    RFC 3339.
+    """
 
     now_us: int
     now: str
@@ -88,7 +94,8 @@ def decide_all(
     """
     Answer records in their order; later ones see what earlier ones left in the books.
 
-    `sequences` must hold one ledger_sequence for each transaction id that the books do not know yet.
+    `sequences` must hold one ledger_sequence for each transaction id that the books do not know
+    yet.
     """
     answers: list[Answer] = []
     decided = books.decided
@@ -130,9 +137,12 @@ def _decide(
 
 
 class RecordedAnswer(msgspec.Struct, frozen=True, gc=False):
-    """What the ledger recorded at a position besides first answers: a repeat, a conflict or a dead letter."""
+    """
+    What the ledger recorded at a position besides first answers: a repeat, a conflict or a dead
+    letter.
+    """
 
-    kind: type[Repeat] | type[Conflict] | type[DeadLetter]
+    kind: type[Repeat | Conflict | DeadLetter]
     timeline_id: int
     at: str
     invalid: Invalid | None = None
@@ -145,9 +155,11 @@ def answer_again(
     timeline_of: TimelineOf,
 ) -> list[Answer]:
     """
-    Answer redelivered records from what was recorded at their positions: the same answers, nothing new.
+    Answer redelivered records from what was recorded at their positions: the same answers, nothing
+    new.
 
-    An id's first answer recorded at this very position is what was answered here; everything else is found by position.
+    An id's first answer recorded at this very position is what was answered here; everything else
+    is found by position.
     """
     answers: list[Answer] = []
     for arrival in arrivals:

@@ -1,8 +1,9 @@
 """
-What a batch sees of the ledger: accounts, earlier decisions and reversal totals, changed in memory as it is decided.
+What a batch sees of the ledger: accounts, earlier decisions and reversal totals, changed in memory
+as it is decided.
 
-The values of the hot path are out of the garbage collector's sight (`gc=False`): they never form cycles, and tracking them
-cost a fifth of the worker's time.
+The values of the hot path are out of the garbage collector's sight (`gc=False`): they never form
+cycles, and tracking them cost a fifth of the worker's time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ CASH_PREFIX = "cash-"
 
 class Account(msgspec.Struct, gc=False):
     """
-    An account while its batch is decided. Balances are credits minus debits, in minor units of its currency.
+    An account while its batch is decided. Balances are credits minus debits, in minor units of its
+    currency.
 
-    `account_id` is None until its row exists; `overdraft_limit` is None where there is no lower limit (internal).
+    `account_id` is None until its row exists; `overdraft_limit` is None where there is no lower
+    limit (internal).
     """
 
     name: str
@@ -50,7 +53,10 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
 
 class Posting(msgspec.Struct, frozen=True, gc=False):
-    """Money that moved from the debit to the credit account, with both balances after it (minor units)."""
+    """
+    Money that moved from the debit to the credit account, with both balances after it (minor
+    units).
+    """
 
     debit: Account
     credit: Account
@@ -64,8 +70,8 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     """
     What was decided about a command, as its event shows it.
 
-    `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what moved. `posting` is there
-    only while the batch that moved the money is at hand.
+    `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
+    moved. `posting` is there only while the batch that moved the money is at hand.
     """
 
     reason: str | None
@@ -105,7 +111,10 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
 
 
 class Books:
-    """The accounts and earlier answers that a batch asked to read, and what its own commands have changed so far."""
+    """
+    The accounts and earlier answers that a batch asked to read, and what its own commands have
+    changed so far.
+    """
 
     def __init__(
         self,
@@ -128,14 +137,19 @@ class Books:
         return found
 
     def open(self, account: Account) -> None:
-        """Add a new account, and the row of its currency's cash account where this is the first in the currency."""
+        """
+        Add a new account, and the row of its currency's cash account where this is the first in the
+        currency.
+        """
         cash = self.account(CASH_PREFIX + account.currency)
         if cash is not None and cash.account_id is None and cash not in self.opened:
             self.opened.append(cash)
         self.accounts[account.name] = account
         self.opened.append(account)
 
-    def move(self, debit: Account, credit: Account, amount: int, original: str | None = None) -> Posting:
+    def move(
+        self, debit: Account, credit: Account, amount: int, original: str | None = None
+    ) -> Posting:
         """Move money in memory. The rules have been checked: from here on it must succeed."""
         debit.posted -= amount
         credit.posted += amount

@@ -29,9 +29,10 @@ class Rule(msgspec.Struct, frozen=True):
     """
     How one kind of command is treated.
 
-    `accounts_of` names the accounts to read and lock; `original_of` the earlier payment to read, whose accounts are then
-    locked too; `decide` is pure, may change only the books it is given, and gets the reason that was found
-    before it (expiry), if any. `as_asked` shows what a command asks for, whatever becomes of it.
+    `accounts_of` names the accounts to read and lock; `original_of` the earlier payment to read,
+    whose accounts are then locked too; `decide` is pure, may change only the books it is given, and
+    gets the reason that was found before it (expiry), if any. `as_asked` shows what a command asks
+    for, whatever becomes of it.
     """
 
     decide: Callable[[Any, Books, Reason | None], Ruling]

@@ -1,4 +1,7 @@
-"""Answers to events: the bytes, key and headers that go out. The mirror image of `decode.py`; pure and repeatable."""
+"""
+Answers to events: the bytes, key and headers that go out. The mirror image of `decode.py`; pure and
+repeatable.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     credit_account: str | None
     channel: str | None
     source: SourceView
-    account: str | None | msgspec.UnsetType = msgspec.UNSET
+    account: str | msgspec.UnsetType | None = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 
@@ -92,9 +95,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 class EventIds:
     """
-    Deterministic event ids: UUIDv5 of (source incarnation, topic, partition, offset) in the timeline's namespace.
+    Deterministic event ids: UUIDv5 of (source incarnation, topic, partition, offset) in the
+    timeline's namespace.
 
-    The same position gets the same id for ever on one timeline; a database restored to the past gives others.
+    The same position gets the same id for ever on one timeline; a database restored to the past
+    gives others.
     """
 
     def __init__(self, incarnations: Mapping[int, UUID], timelines: Mapping[int, UUID]) -> None:
@@ -133,7 +138,10 @@ class EventWriter:
         self._encode = msgspec.json.Encoder().encode
 
     def outcome(self, answer: Answer) -> Event | None:
-        """Write the outcome event of an answer; None for a dead letter whose transaction id could not be read."""
+        """
+        Write the outcome event of an answer; None for a dead letter whose transaction id could not
+        be read.
+        """
         if isinstance(answer, Conflict):
             event = self._conflict(answer)
         elif isinstance(answer, DeadLetter):
@@ -148,8 +156,8 @@ class EventWriter:
 
     def dead_letter(self, answer: DeadLetter, value_bytes_max: int) -> Event:
         """
-        Write the dead letter. Where the event would exceed `value_bytes_max`, the command's bytes are replaced by
-        their SHA-256; they stay in the database.
+        Write the dead letter. Where the event would exceed `value_bytes_max`, the command's bytes
+        are replaced by their SHA-256; they stay in the database.
         """
         record, invalid = answer.arrival.record, answer.invalid
         event = DeadLetterEvent(
@@ -283,8 +291,10 @@ _FIXED_HEADERS: Headers = [
 ]
 
 
-def _headers(event: OutcomeEvent, command_headers: Sequence[tuple[str, bytes]]) -> Headers:
-    """Write CloudEvents attributes (binary mode), and continue the command's trace where it has one."""
+def _headers(event: OutcomeEvent, command_headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """
+    Write CloudEvents attributes (binary mode), and continue the command's trace where it has one.
+    """
     kind = f"{event.type}.{event.outcome}" if event.type is not None else "command.invalid"
     headers = [
         *_FIXED_HEADERS,
@@ -302,7 +312,7 @@ def _headers(event: OutcomeEvent, command_headers: Sequence[tuple[str, bytes]]) 
     return headers
 
 
-def _traceparent(headers: Sequence[tuple[str, bytes]]) -> bytes | None:
+def _traceparent(headers: Sequence[tuple[str, bytes | None]]) -> bytes | None:
     found = [value for name, value in headers if name == "traceparent"]
     if len(found) == 1 and found[0] is not None and _TRACEPARENT.fullmatch(found[0]):
         return found[0]

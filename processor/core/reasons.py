@@ -7,10 +7,11 @@ from enum import StrEnum
 
 class Reason(StrEnum):
     """
-    Reasons of the outcome `rejected`, by precedence: a command with two faults is refused for the first.
+    Reasons of the outcome `rejected`, by precedence: a command with two faults is refused for the
+    first.
 
-    `ACCOUNT_CLOSED` and `ACCOUNT_FROZEN` are checked already; the commands that close and freeze accounts are not
-    in the catalogue yet.
+    `ACCOUNT_CLOSED` and `ACCOUNT_FROZEN` are checked already; the commands that close and freeze
+    accounts are not in the catalogue yet.
     """
 
     EXPIRED = "expired"

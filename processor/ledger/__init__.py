@@ -1,6 +1,6 @@
 """
-The ledger: what the line may ask of it. `postgres.py` answers for real, `memory.py` in pure Python for speed in tests;
-one suite runs against both. Nothing outside this package knows asyncpg.
+The ledger: what the line may ask of it. `postgres.py` answers for real, `memory.py` in pure Python
+for speed in tests; one suite runs against both. Nothing outside this package knows asyncpg.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from processor.core.books import Account, Decided
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a partition was posted (`next_offset`) and answered (`delivered_offset`), and the record before it."""
+    """
+    How far a partition was posted (`next_offset`) and answered (`delivered_offset`), and the record
+    before it.
+    """
 
     log: Log
     first_offset: int
@@ -29,7 +32,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Fence(msgspec.Struct, frozen=True):
-    """What the fence found: the current timeline, and the `next_offset` of each (topic, partition) of the batch."""
+    """
+    What the fence found: the current timeline, and the `next_offset` of each (topic, partition) of
+    the batch.
+    """
 
     timeline_id: int
     next_offsets: dict[tuple[str, int], int]
@@ -45,40 +51,57 @@ class Timeline(msgspec.Struct, frozen=True):
 
 class PostingSession(Protocol):
     """
-    One transaction of the ledger, in the order of its methods. Commits on a clean exit, else leaves no trace.
+    One transaction of the ledger, in the order of its methods. Commits on a clean exit, else leaves
+    no trace.
 
     Every method raises LedgerUnavailableError when the database is away or asks to try again.
     """
 
     async def fence(self, runs: Sequence[Run]) -> Fence:
-        """Lock the positions. Raises FencedError where the claim is another's, RewoundError where next < start."""
+        """
+        Lock the positions. Raises FencedError where the claim is another's, RewoundError where next
+        < start.
+        """
 
     async def decided(self, transaction_ids: Collection[str]) -> dict[str, Decided]:
         """Read the recorded first answers of ids; unknown ids are left out."""
 
     async def answered(self, runs: Sequence[Run]) -> dict[tuple[int, int], RecordedAnswer]:
-        """Read repeats, conflicts and dead letters recorded at the runs' positions, by (source_id, offset)."""
+        """
+        Read repeats, conflicts and dead letters recorded at the runs' positions, by (source_id,
+        offset).
+        """
 
     async def lock(self, names: Collection[str]) -> dict[str, Account]:
-        """Lock accounts in the global order and read them as they are under the lock; unknown names are left out."""
+        """
+        Lock accounts in the global order and read them as they are under the lock; unknown names
+        are left out.
+        """
 
     async def reversed_totals(self, transaction_ids: Collection[str]) -> dict[str, int]:
-        """Read how much of each original has been given back, in minor units. Only after the locks."""
+        """
+        Read how much of each original has been given back, in minor units. Only after the locks.
+        """
 
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
-        """Read the database's clock and draw ledger_sequences. Only after the locks: this is the serialisation order."""
+        """
+        Read the database's clock and draw ledger_sequences. Only after the locks: this is the
+        serialisation order.
+        """
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Account]) -> None:
         """
         Write new answers with their postings, and new accounts.
 
-        Raises AlreadyDecidedError when an id or account is not new after all, UnpostableError when data is refused.
+        Raises AlreadyDecidedError when an id or account is not new after all, UnpostableError when
+        data is refused.
         """
 
-    async def advance(
-        self, runs: Sequence[Run], delivered: dict[tuple[str, int], int]
-    ) -> None:
-        """Move the positions past the runs and note their holes; carry along what was delivered before."""
+    async def advance(self, runs: Sequence[Run], delivered: dict[tuple[str, int], int]) -> None:
+        """
+        Move the positions past the runs and note their holes; carry along what was delivered
+        before.
+        """
 
 
 class Ledger(Protocol):
@@ -97,7 +120,8 @@ class Ledger(Protocol):
         """
         Begin a new life of the ledger, for it stands before what was answered already.
 
-        Where `known` is not the last timeline any more, another worker has begun one: that is given.
+        Where `known` is not the last timeline any more, another worker has begun one: that is
+        given.
         """
 
     async def position(self, topic: str, partition: int) -> Position | None:
@@ -106,13 +130,17 @@ class Ledger(Protocol):
     async def claim(
         self, topic: str, partition: int, first_offset: int, claim: UUID, claimed_by: str
     ) -> Position:
-        """Make a partition this worker's; the first claim ever opens its position at `first_offset`."""
+        """
+        Make a partition this worker's; the first claim ever opens its position at `first_offset`.
+        """
 
     async def delivered(self, logs: dict[Log, int]) -> None:
         """Note how far outcomes were delivered, where the claim still holds."""
 
     async def prepare(self) -> None:
-        """Do what is due at start and once a day: storage for the coming months, notice of a failover."""
+        """
+        Do what is due at start and once a day: storage for the coming months, notice of a failover.
+        """
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -1,10 +1,12 @@
-"""One connection to PostgreSQL: made when needed, checked, given up when it breaks; driver errors are translated here."""
+"""
+One connection to PostgreSQL: made when needed, checked, given up when it breaks; driver errors are
+translated here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -25,10 +27,17 @@ log = structlog.get_logger()
 WORKER_ROLE: Final = "processor_worker"
 DURABLE_COMMITS: Final = frozenset({"on", "remote_write", "remote_apply"})
 
-# Class 08 is the connection, 53 resources, 57 operator intervention (a server that stops or starts), 58 the system around
-# it, 25 a server that turned read-only, 55P03 and 57014 limits of ours, 40 serialisation and deadlock, XX001.. corruption stays out.
+# Class 08 is the connection, 53 resources, 57 operator intervention (a server that stops or
+# starts), 58 the system around it, 25 a server that turned read-only, 55P03 and 57014 limits of
+# ours, 40 serialisation and deadlock, XX001.. corruption stays out.
 _RETRIED_CLASSES: Final = frozenset({"08", "25", "40", "53", "57", "58"})
 _RETRIED_STATES: Final = frozenset({"55P03"})
+_CONNECTION_ERRORS: Final = (
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 _DATA_CLASSES: Final = frozenset({"22", "23"})
 _REGISTERED_ID: Final = re.compile(r"transaction_(\d+_pkey|id_once)")
 """The primary key of transaction ids, as its partitions name it."""
@@ -76,13 +85,7 @@ def translated() -> Iterator[None]:
         if state[:2] in _DATA_CLASSES:
             raise UnpostableError(line, state) from error
         raise FaultError(line) from error
-    except (
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-        OSError,
-        ssl.SSLError,
-        asyncio.TimeoutError,
-    ) as error:
+    except _CONNECTION_ERRORS as error:
         what = str(error) or type(error).__name__
         raise LedgerUnavailableError(f"PostgreSQL does not answer: {what}") from error
 
@@ -105,7 +108,10 @@ class LedgerConnection:
         return self._connection
 
     def abandon(self) -> None:
-        """Let the connection go without a word to the server: it may be broken in the middle of a transaction."""
+        """
+        Let the connection go without a word to the server: it may be broken in the middle of a
+        transaction.
+        """
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

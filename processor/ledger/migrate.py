@@ -1,4 +1,7 @@
-"""Applies `schemas/ledger/*.sql`: numbered, checksummed, forward only, one at a time under an advisory lock."""
+"""
+Applies `schemas/ledger/*.sql`: numbered, checksummed, forward only, one at a time under an advisory
+lock.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ async def migrate(settings: ConnectionSettings, folder: Path, *, test_ledger: bo
     """
     Bring a database up to date; make it a ledger when it is none yet, a test ledger where asked.
 
-    Raises MigrationError when an applied file has changed, is missing, or the ledger is not what was asked for.
+    Raises MigrationError when an applied file has changed, is missing, or the ledger is not what
+    was asked for.
     """
     with translated():
         connection = await asyncpg.connect(settings.url, timeout=settings.connect_timeout_s)
@@ -63,7 +67,9 @@ async def _apply(connection: asyncpg.Connection, files: list[Path]) -> list[str]
         known = {row["name"]: row["sha256"] for row in rows}
     unknown = known.keys() - {path.name for path in files}
     if unknown:
-        raise MigrationError(f"the database has {min(unknown)} applied, which this release does not know")
+        raise MigrationError(
+            f"the database has {min(unknown)} applied, which this release does not know"
+        )
     applied = []
     for path in files:
         text = path.read_text()
@@ -87,7 +93,8 @@ async def _identify(connection: asyncpg.Connection, *, test_ledger: bool) -> boo
     """Give the ledger its identity and its first timeline, once."""
     async with connection.transaction():
         await connection.execute(
-            "INSERT INTO ledger.identity (ledger_id, is_test) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            "INSERT INTO ledger.identity (ledger_id, is_test) VALUES ($1, $2) "
+            "ON CONFLICT DO NOTHING",
             uuid4(),
             test_ledger,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -59,8 +58,13 @@ class PostgresSession:
         with translated():
             return await self._connection.execute(SQL[name], *arguments)
 
-    async def _copy(self, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]) -> None:
-        """COPY rows: a fifth less work for the server than INSERT from arrays. Triggers and constraints hold alike."""
+    async def _copy(
+        self, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]
+    ) -> None:
+        """
+        COPY rows: a fifth less work for the server than INSERT from arrays. Triggers and
+        constraints hold alike.
+        """
         with translated():
             await self._connection.copy_records_to_table(
                 table, schema_name="ledger", columns=columns, records=records
@@ -164,7 +168,9 @@ class PostgresSession:
 
     async def _record_firsts(self, firsts: list[First]) -> None:
         assert self._now is not None, "the clock is read before anything is recorded"
-        await self._copy("transaction", rows.TRANSACTION_COLUMNS, rows.transaction_rows(firsts, self._now))
+        await self._copy(
+            "transaction", rows.TRANSACTION_COLUMNS, rows.transaction_rows(firsts, self._now)
+        )
         postings = rows.posting_rows(firsts, self._now)
         if postings:
             await self._copy("posting", rows.POSTING_COLUMNS, postings)
@@ -197,7 +203,10 @@ class PostgresSession:
 
 
 class PostgresLedger:
-    """`Ledger` over two connections: one posts, the other answers everything that must not wait for a posting."""
+    """
+    `Ledger` over two connections: one posts, the other answers everything that must not wait for a
+    posting.
+    """
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._posting = LedgerConnection(settings)
@@ -205,7 +214,10 @@ class PostgresLedger:
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[PostgresSession]:
-        """Begin; commit on a clean exit. After any error the connection is given up: nothing half-done can stay on it."""
+        """
+        Begin; commit on a clean exit. After any error the connection is given up: nothing half-done
+        can stay on it.
+        """
         connection = await self._posting.get()
         try:
             with translated():
@@ -226,7 +238,7 @@ class PostgresLedger:
     async def _roll_back(self, connection: asyncpg.Connection) -> None:
         try:
             await connection.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError):
+        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             self._posting.abandon()
 
     async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
@@ -282,7 +294,10 @@ class PostgresLedger:
         await self._fetch("delivered", [log.claim for log in logs], list(logs.values()))
 
     async def prepare(self) -> None:
-        """At start and daily: partitions ahead; begin a timeline after a failover; tell of weak durability."""
+        """
+        At start and daily: partitions ahead; begin a timeline after a failover; tell of weak
+        durability.
+        """
         await self._fetch("create_month_partitions", MONTHS_AHEAD)
         (server,) = await self._fetch("server")
         if server["fsync"] != "on":

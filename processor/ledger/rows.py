@@ -21,7 +21,7 @@ Columns = tuple[list[Any], ...]
 _MOVEMENTS: Final[dict[str, type[Movement]]] = {
     kind.TYPE: kind for kind in (Deposit, Withdrawal, Transfer)
 }
-_KINDS: Final[dict[str, type[Repeat] | type[Conflict] | type[DeadLetter]]] = {
+_KINDS: Final[dict[str, type[Repeat | Conflict | DeadLetter]]] = {
     "repeat": Repeat,
     "conflict": Conflict,
     "dead_letter": DeadLetter,
@@ -61,7 +61,9 @@ def decided_of(row: Mapping[str, Any]) -> Decided:
 
 
 def _content(row: Mapping[str, Any], ruling: Ruling) -> dict[str, object]:
-    """Give the typed content back. A row without details is a movement, which its columns describe."""
+    """
+    Give the typed content back. A row without details is a movement, which its columns describe.
+    """
     metadata = None if row["metadata"] is None else orjson.loads(row["metadata"])
     own: dict[str, object]
     if row["details"] is not None:
@@ -148,7 +150,10 @@ POSTING_COLUMNS: Final = (
 
 
 def transaction_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]]:
-    """Rows of ledger.transaction, in the order of their ids so that two workers do not wait for each other in a circle."""
+    """
+    Rows of ledger.transaction, in the order of their ids so that two workers do not wait for each
+    other in a circle.
+    """
     return sorted(
         (item.transaction_id, item.fingerprint, FINGERPRINT_VERSION, item.ledger_sequence, now)
         for item in (first.decided for first in firsts)
@@ -262,7 +267,10 @@ def conflict_columns(conflicts: Sequence[Conflict]) -> Columns:
 
 
 def dead_letter_columns(letters: Sequence[DeadLetter]) -> Columns:
-    """Arrays of statement `insert_dead_letters`. Header names may hold anything, so they are kept as JSON text."""
+    """
+    Arrays of statement `insert_dead_letters`. Header names may hold anything, so they are kept as
+    JSON text.
+    """
     return (
         [item.arrival.source.source_id for item in letters],
         [item.arrival.source.offset for item in letters],

@@ -1,1 +1,3 @@
-"""Everything that knows Faust: the application, its consumer of runs, and the RocksDB-backed table."""
+"""
+Everything that knows Faust: the application, its consumer of runs, and the RocksDB-backed table.
+"""

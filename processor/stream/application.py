@@ -1,4 +1,6 @@
-"""The Faust application: one agent on the command topics, our consumer of runs, and the dedupe table."""
+"""
+The Faust application: one agent on the command topics, our consumer of runs, and the dedupe table.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,15 @@ STREAM_BUFFER_RUNS: Final = 64
 AGENT: Final = "commands"
 
 
-class RunSchema(faust.Schema):
+class RunSchema(faust.Schema[None, Run]):
     """Hands a run through Faust as it is: what is in its records is decoded by the line, once."""
 
     def loads_key(self, *_arguments: Any, **_options: Any) -> None:
         """A run has no key."""
 
-    def loads_value(self, _app: AppT[Any], message: Any, **_options: Any) -> Run:
+    def loads_value(self, app: AppT, message: Any, **_options: Any) -> Run:
         """Give the run."""
+        del app
         run: Run = message.value
         return run
 
@@ -119,7 +122,10 @@ def build(settings: StreamSettings, reader: Reader, intake: Intake) -> PaymentsA
     topic = app.topic(*settings.topics, schema=RunSchema(), internal=False, acks=True)
 
     async def receive(stream: Any) -> None:
-        """Pass runs on, and never raise: an agent that fails is restarted over messages that nobody saw."""
+        """
+        Pass runs on, and never raise: an agent that fails is restarted over messages that nobody
+        saw.
+        """
         async for event in stream.noack().events():
             intake.put(event.value, event.message)
 
@@ -128,7 +134,9 @@ def build(settings: StreamSettings, reader: Reader, intake: Intake) -> PaymentsA
 
 
 def build_table(app: PaymentsApp, settings: StoreSettings) -> SeenTable:
-    """Build the dedupe table; it is not registered with Faust's recovery, for it has no changelog."""
+    """
+    Build the dedupe table; it is not registered with Faust's recovery, for it has no changelog.
+    """
     return SeenTable(app, settings)
 
 
@@ -141,6 +149,7 @@ class Acknowledgements:
     def acknowledge(self, runs: Sequence[Run]) -> None:
         """Everything of these runs is done."""
         consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer), "made by PaymentsApp"
         for run in runs:
             consumer.acknowledge(TP(run.log.topic, run.log.partition), run.end)
 

@@ -1,9 +1,10 @@
 """
 Faust's consumer, reading runs instead of records.
 
-Stock Faust wraps two tasks around each record (44-61 µs) and acknowledges single offsets through bookkeeping that loses
-some when they come out of order. Here a run of records is one message: Faust keeps assignments, rebalances, flow control
-and commits, and its cost is paid per run. Offsets are acknowledged as ranges, in order.
+Stock Faust wraps two tasks around each record (44-61 µs) and acknowledges single offsets through
+bookkeeping that loses some when they come out of order. Here a run of records is one message: Faust
+keeps assignments, rebalances, flow control and commits, and its cost is paid per run. Offsets are
+acknowledged as ranges, in order.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ FETCH_TIMEOUT_S: Final = 0.5
 """How long one fetch waits for records before the loop looks around."""
 
 ROOM_WAIT_S: Final = 1.0
-"""How long to wait for room before telling aiokafka that this consumer is alive and merely held up."""
+"""
+How long to wait for room before telling aiokafka that this consumer is alive and merely held up.
+"""
 
 PEEK_TIMEOUT_S: Final = 10.0
 """How long reading back a single record may take."""
@@ -53,20 +56,26 @@ class RunConsumerThread(AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust's driver asks for read_uncommitted outside exactly_once: aborted commands would move money.
+        # Faust's driver asks for read_uncommitted outside exactly_once: aborted commands would move
+        # money.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - no public way past Faust's driver
         consumer._fetch_max_wait_ms = int(FETCH_TIMEOUT_S * 1000)  # noqa: SLF001 - as above
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit, and let the caller hear of failures: Faust's own way crashes the app, an outage must be waited out."""
+        """
+        Commit, and let the caller hear of failures: Faust's own way crashes the app, an outage must
+        be waited out.
+        """
         await self._ensure_consumer().commit(
             {TopicPartition(*tp): (offset, "") for tp, offset in offsets.items()}
         )
         return True
 
     async def touch(self) -> None:
-        """Reset aiokafka's idle clock: an outage elsewhere must not cost this member its partitions."""
+        """
+        Reset aiokafka's idle clock: an outage elsewhere must not cost this member its partitions.
+        """
         await self.call_thread(self._touch)
 
     async def _touch(self) -> None:
@@ -75,7 +84,10 @@ class RunConsumerThread(AIOKafkaConsumerThread):
             pass
 
     async def view(self, tp: TP, last_offset: int | None) -> LogView:
-        """Ask Kafka where a partition's log begins and ends, what was committed, and for one record of it."""
+        """
+        Ask Kafka where a partition's log begins and ends, what was committed, and for one record of
+        it.
+        """
         view: LogView = await self.call_thread(self._view, tp, last_offset)
         return view
 
@@ -105,7 +117,8 @@ class RunConsumer(Consumer):
     """
     Delivers runs to the stream and acknowledges them as ranges.
 
-    A partition is read only under a claim of this worker and from where the ledger stands; `Reader` sees to both.
+    A partition is read only under a claim of this worker and from where the ledger stands; `Reader`
+    sees to both.
     """
 
     reader: Reader
@@ -121,20 +134,24 @@ class RunConsumer(Consumer):
     def _new_consumer_thread(self) -> RunConsumerThread:
         return RunConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    # --- what Faust calls ------------------------------------------------------------------------------------------
+    # --- what Faust calls
 
     async def perform_seek(self) -> None:
         """
-        Forget all claims: Faust calls this after each assignment, and whenever it finds the flow stopped.
+        Forget all claims: Faust calls this after each assignment, and whenever it finds the flow
+        stopped.
 
-        Faust would seek to Kafka's committed offsets here. The drain loop claims every partition anew and seeks to the
-        ledger's position before it reads on.
+        Faust would seek to Kafka's committed offsets here. The drain loop claims every partition
+        anew and seeks to the ledger's position before it reads on.
         """
         self._acknowledged.clear()
         self.reader.forget()
 
     async def wait_empty(self) -> None:
-        """Settle the line within its deadline, then commit what was acknowledged. Faust's own wait has no limit."""
+        """
+        Settle the line within its deadline, then commit what was acknowledged. Faust's own wait has
+        no limit.
+        """
         await self.reader.settle()
         self._unacked_messages.clear()
         await self.commit_and_end_transactions()
@@ -149,14 +166,18 @@ class RunConsumer(Consumer):
         return True
 
     def acknowledge(self, tp: TP, next_offset: int) -> None:
-        """Everything before `next_offset` is done: posted, answered and remembered. Committed at Faust's interval."""
+        """
+        Everything before `next_offset` is done: posted, answered and remembered. Committed at
+        Faust's interval.
+        """
         self._acknowledged[tp] = next_offset
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         try:
             await self._thread.commit(offsets)
         except RETRIABLE as error:
-            # What was acknowledged stays so; the next interval commits it, or the next owner reads it again.
+            # What was acknowledged stays so; the next interval commits it, or the next owner reads
+            # it again.
             log.warning("offsets.not_committed", why=repr(error))
             return False
         self._committed.update(offsets)
@@ -186,7 +207,7 @@ class RunConsumer(Consumer):
         except RETRIABLE as error:
             raise BrokerUnavailableError(f"Kafka does not answer: {error!r}") from error
 
-    # --- the loop that reads ---------------------------------------------------------------------------------------
+    # --- the loop that reads
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
@@ -217,24 +238,30 @@ class RunConsumer(Consumer):
         try:
             records = await self._getmany(active_partitions=active, timeout=FETCH_TIMEOUT_S)
         except OffsetOutOfRangeError as error:
-            # The log no longer has what was to be read next. Never skip: claim anew, which stops the partition.
+            # The log no longer has what was to be read next. Never skip: claim anew, which stops
+            # the partition.
             log.error("partition.out_of_range", why=str(error))  # noqa: TRY400 - told as one line
             self.reader.forget()
             return
         except (*RETRIABLE, UnicodeDecodeError) as error:
-            # A broker on the move, a corrupt batch, a header name that is no text: named, waited for, never skipped.
+            # A broker on the move, a corrupt batch, a header name that is no text: named, waited
+            # for, never skipped.
             self.reader.unreadable(error)
             await asyncio.sleep(FETCH_TIMEOUT_S)
             return
         self.reader.readable()
         for tp, found in records.items():
             for run in self.reader.runs(TP(tp.topic, tp.partition), found):
-                if not self.flow_active or generation != self.app.consumer_generation_id:
+                if self._is_over(generation):
                     return
                 await self._deliver(run)
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         return await self._thread.getmany(active_partitions, timeout)
+
+    def _is_over(self, generation: int) -> bool:
+        """Whether a rebalance came in between: what was fetched may be another's now."""
+        return not self.flow_active or generation != self.app.consumer_generation_id
 
     async def _deliver(self, run: Run) -> None:
         tp = TP(run.log.topic, run.log.partition)
@@ -246,7 +273,7 @@ class RunConsumer(Consumer):
             0,
             [],
             None,
-            run,
+            run,  # type: ignore[arg-type] # a run where Faust expects bytes: RunSchema hands it on
             None,
             0,
             0,

@@ -1,4 +1,7 @@
-"""Runs on their way from the consumer to the line: bounded by records held, dropped as a whole when partitions go."""
+"""
+Runs on their way from the consumer to the line: bounded by records held, dropped as a whole when
+partitions go.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ class Intake:
     """
     What the consumer has delivered and the line has not finished.
 
-    `records_max` bounds the records of all runs held anywhere in the process; one run is always let in.
+    `records_max` bounds the records of all runs held anywhere in the process; one run is always let
+    in.
     """
 
     def __init__(self, records_max: int) -> None:
@@ -62,7 +66,10 @@ class Intake:
         self._changed.set()
 
     async def take(self, records_max: int) -> list[Run]:
-        """Take whole runs, at least one, up to about `records_max` records; wait only while there is none."""
+        """
+        Take whole runs, at least one, up to about `records_max` records; wait only while there is
+        none.
+        """
         while not self._waiting:
             self._changed.clear()
             await self._changed.wait()

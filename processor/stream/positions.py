@@ -1,4 +1,6 @@
-"""Where reading starts: the ledger's position against what the log and the consumer group say. Pure."""
+"""
+Where reading starts: the ledger's position against what the log and the consumer group say. Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ from processor.ledger import Position
 
 class LogView(msgspec.Struct, frozen=True):
     """
-    What Kafka says of a partition: first offset kept, end (read_committed), the group's committed offset if any.
+    What Kafka says of a partition: first offset kept, end (read_committed), the group's committed
+    offset if any.
 
-    `last_digest` identifies the record at the position's `last_offset`, None where the log has no such record.
+    `last_digest` identifies the record at the position's `last_offset`, None where the log has no
+    such record.
     """
 
     start: int
@@ -21,7 +25,10 @@ class LogView(msgspec.Struct, frozen=True):
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Read from `offset` on. `restored` tells that the group had committed beyond what the ledger knows."""
+    """
+    Read from `offset` on. `restored` tells that the group had committed beyond what the ledger
+    knows.
+    """
 
     offset: int
     restored: bool
@@ -35,10 +42,11 @@ class Halt(msgspec.Struct, frozen=True):
 
 def start_of(position: Position, view: LogView) -> Start | Halt:
     """
-    Give the offset to read from: what the ledger has answered, or what the group committed where that is less.
+    Give the offset to read from: what the ledger has answered, or what the group committed where
+    that is less.
 
-    There is no reset: a position outside the log, or another record just before the position than the ledger recorded
-    there, means another log (a recreated topic, another cluster).
+    There is no reset: a position outside the log, or another record just before the position than
+    the ledger recorded there, means another log (a recreated topic, another cluster).
     """
     next_offset = position.next_offset
     if next_offset > view.end:

@@ -48,11 +48,15 @@ class Settler(Protocol):
         """Finish or drop everything in hand, within the rebalance deadline."""
 
     async def restored(self, why: str) -> None:
-        """The ledger stands before what was answered: begin a timeline, forget what was remembered."""
+        """
+        The ledger stands before what was answered: begin a timeline, forget what was remembered.
+        """
 
 
 class Claim(msgspec.Struct):
-    """A partition that this worker may read: the log under its claim, and the next offset to be read."""
+    """
+    A partition that this worker may read: the log under its claim, and the next offset to be read.
+    """
 
     log: Log
     expected: int
@@ -110,7 +114,8 @@ class Reader:
         """
         Give the partitions that may be read now, claiming those that are not claimed yet.
 
-        Outages are waited out by the caller's next round; a stopped partition is looked at again after a while.
+        Outages are waited out by the caller's next round; a stopped partition is looked at again
+        after a while.
         """
         wanted = {TP(*tp) for tp in assigned}
         self._health.assigned(wanted)
@@ -167,7 +172,8 @@ class Reader:
         if not committed_ahead and known <= position.next_offset:
             return
         assert self._settler is not None, "wired before the app starts"
-        why = f"{tp.topic}/{tp.partition}: ledger at {position.next_offset}, answered up to {known or 'more'}"
+        place = f"{tp.topic}/{tp.partition}"
+        why = f"{place}: ledger at {position.next_offset}, answered up to {known or 'more'}"
         log.warning("ledger.behind", why=why)
         await self._settler.restored(why)
         self._posted.clear()
@@ -183,7 +189,10 @@ class Reader:
         self._health.waits_no_more("fetch")
 
     def runs(self, tp: TP, records: Sequence[Record]) -> Iterator[Run]:
-        """Cut what was read into runs that follow each other without a gap; what was read before a seek is left out."""
+        """
+        Cut what was read into runs that follow each other without a gap; what was read before a
+        seek is left out.
+        """
         claim = self._claims.get(tp)
         if claim is None:
             return
@@ -209,10 +218,11 @@ class Reader:
 
     def lost(self, logs: Iterable[Log], *, wait: bool) -> None:
         """
-        Give up claims that did not hold; `wait` before the next try where another worker holds them.
+        Give up claims that did not hold; `wait` before the next try where another worker holds
+        them.
 
-        A worker that was frozen across a rebalance does not know yet that it lost its membership: the wait gives its
-        heartbeat time to tell.
+        A worker that was frozen across a rebalance does not know yet that it lost its membership:
+        the wait gives its heartbeat time to tell.
         """
         for one in logs:
             tp = TP(one.topic, one.partition)

@@ -1,4 +1,7 @@
-"""A Faust store on RocksDB (rocksdict) that answers and writes whole batches, within a memory bound, entries expiring."""
+"""
+A Faust store on RocksDB (rocksdict) that answers and writes whole batches, within a memory bound,
+entries expiring.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,16 @@ from processor.errors import SettingsError
 log = structlog.get_logger()
 
 STAMP_KEY: Final = b"stamp"
-"""Holds the identity of the ledger whose ids the table holds. Ids are 16 bytes long, so it is none of them."""
+"""
+Holds the identity of the ledger whose ids the table holds. Ids are 16 bytes long, so it is none of
+them.
+"""
 
 LOCK_WAIT_S: Final = 10.0
 """How long to wait for a dying worker to let go of the data folder."""
 
 LOCK_POLL_S: Final = 0.25
-_BLOOM_BITS_PER_KEY: Final = 10.0
+_BLOOM_BITS_PER_KEY: Final = 10
 _OPEN_FILES_MAX: Final = 128
 _LOG_FILE_BYTES_MAX: Final = 1 << 20
 
@@ -60,7 +66,7 @@ def options(memory_bytes_max: int) -> Options:
     blocks.set_cache_index_and_filter_blocks(True)
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
     chosen = Options(raw_mode=True)
-    chosen.create_if_missing(True)
+    chosen.create_if_missing(True)  # noqa: FBT003 - as above
     chosen.set_block_based_table_factory(blocks)
     chosen.set_write_buffer_size(memory_bytes_max // 8)
     chosen.set_max_write_buffer_number(3)
@@ -76,7 +82,10 @@ def options(memory_bytes_max: int) -> Options:
 
 
 class RocksStore(SerializedStore[bytes, bytes]):
-    """The table's data. Raw keys and values; the mapping interface of Faust works, batches are what the line uses."""
+    """
+    The table's data. Raw keys and values; the mapping interface of Faust works, batches are what
+    the line uses.
+    """
 
     def __init__(
         self, url: Any, app: Any, table: Any, *, settings: StoreSettings, **rest: Any
@@ -121,7 +130,7 @@ class RocksStore(SerializedStore[bytes, bytes]):
         while True:
             try:
                 return self._open_once()
-            except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception; told apart by its text
+            except Exception as error:
                 line = str(error).splitlines()[0]
                 if "lock" not in line.lower():
                     log.warning("table.wiped", why=f"it can't be read: {line}")
@@ -143,8 +152,7 @@ class RocksStore(SerializedStore[bytes, bytes]):
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Look up keys, in their order."""
-        found: list[bytes | None] = self.db.get(list(keys))
-        return found
+        return list(self.db.get(list(keys)) or ())
 
     def put_many(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
         """Write entries in one atomic batch."""
@@ -154,7 +162,10 @@ class RocksStore(SerializedStore[bytes, bytes]):
         self.db.write(batch)
 
     def memory_bytes(self) -> int:
-        """Give what RocksDB holds in memory: cache (memtables are charged to it) and table readers outside it."""
+        """
+        Give what RocksDB holds in memory: cache (memtables are charged to it) and table readers
+        outside it.
+        """
         held = 0
         for name in ("rocksdb.block-cache-usage", "rocksdb.estimate-table-readers-mem"):
             held += self.db.property_int_value(name) or 0
@@ -173,6 +184,7 @@ class RocksStore(SerializedStore[bytes, bytes]):
     def _iteritems(self) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self.db.items():
             if key != STAMP_KEY:
+                assert isinstance(key, bytes), "raw mode knows bytes alone"
                 yield key, value
 
     def _iterkeys(self) -> Iterator[bytes]:

@@ -1,9 +1,10 @@
 """
 The dedupe table: a RocksDB-backed Faust table from transaction id to ledger_sequence.
 
-It is a hint and never an authority. It is written after the ledger's commit only, so it can lag behind the ledger and
-never run ahead of it; whatever it claims to have seen is confirmed by the ledger. Hence it has no changelog: a key in
-one would cost a Kafka record and 30 µs per payment, and a lost table costs nothing but a few probes.
+It is a hint and never an authority. It is written after the ledger's commit only, so it can lag
+behind the ledger and never run ahead of it; whatever it claims to have seen is confirmed by the
+ledger. Hence it has no changelog: a key in one would cost a Kafka record and 30 µs per payment, and
+a lost table costs nothing but a few probes.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ class SeenTable(Table[bytes, bytes]):
         return {one for one, value in zip(transaction_ids, found, strict=True) if value is not None}
 
     def remember(self, decided: Iterable[tuple[str, int]]) -> None:
-        """Note ids with their ledger_sequence. A table that can't be written forgets, which the ledger makes good."""
+        """
+        Note ids with their ledger_sequence. A table that can't be written forgets, which the ledger
+        makes good.
+        """
         entries = [
             (key_of(one), sequence.to_bytes(_SEQUENCE_BYTES, "big")) for one, sequence in decided
         ]

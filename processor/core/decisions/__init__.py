@@ -1,1 +1,4 @@
-"""One file per kind of command: what it needs to read, and whether it is carried out. Pure: no I/O, no clock."""
+"""
+One file per kind of command: what it needs to read, and whether it is carried out. Pure: no I/O, no
+clock.
+"""

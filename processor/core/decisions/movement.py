@@ -1,4 +1,6 @@
-"""`deposit`, `withdrawal` and `transfer`: money from a debit to a credit account of one currency."""
+"""
+`deposit`, `withdrawal` and `transfer`: money from a debit to a credit account of one currency.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`account.open`: a new account in one currency, with the first one the cash account of that currency."""
+"""
+`account.open`: a new account in one currency, with the first one the cash account of that currency.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def accounts_of(command: AccountOpen) -> tuple[str, ...]:
-    """Name what must be read and locked: the account itself and the cash account that may come into being."""
+    """
+    Name what must be read and locked: the account itself and the cash account that may come into
+    being.
+    """
     return (command.account, CASH_PREFIX + command.currency)
 
 

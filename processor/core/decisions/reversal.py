@@ -1,4 +1,6 @@
-"""`reversal`: gives back a posted payment, whole or in part, never more than the original in total."""
+"""
+`reversal`: gives back a posted payment, whole or in part, never more than the original in total.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def original_of(command: Reversal) -> str:
 
 
 def decide(command: Reversal, books: Books, refused: Reason | None) -> Ruling:
-    """Move the money back from the original's credit to its debit account unless a rule forbids it."""
+    """
+    Move the money back from the original's credit to its debit account unless a rule forbids it.
+    """
     original = books.decided.get(command.original_transaction_id)
     if original is None:
         return Ruling(refused or Reason.ORIGINAL_NOT_FOUND, command.amount)
@@ -84,7 +88,10 @@ def _left(original: Decided, books: Books) -> int:
 
 
 def _amount_minor(command: Reversal, original: Decided, books: Books) -> int | None:
-    """Give the amount in the original's minor units; None where it is written with more digits than those."""
+    """
+    Give the amount in the original's minor units; None where it is written with more digits than
+    those.
+    """
     if command.amount is None:
         return _left(original, books)
     digits = DIGITS.get(original.ruling.currency or "", 0)
@@ -96,7 +103,10 @@ def _amount_minor(command: Reversal, original: Decided, books: Books) -> int | N
 def _shown(
     command: Reversal, amount: int | None, currency: str | None, reason: Reason | None
 ) -> str | None:
-    """Give the amount as the event shows it: canonical; as given or null where the reversal was refused."""
+    """
+    Give the amount as the event shows it: canonical; as given or null where the reversal was
+    refused.
+    """
     if command.amount is None and reason is not None:
         return None
     if amount is None or currency is None:
