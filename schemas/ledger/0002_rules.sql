@@ -16,8 +16,8 @@ CREATE TABLE ledger.refusal_default PARTITION OF ledger.refusal DEFAULT;
 
 CREATE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% of %.% is refused: what is recorded stays as it is',
-        TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+    RAISE EXCEPTION '% of %.% is refused: %', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME,
+        coalesce(TG_ARGV[0], 'what is recorded stays as it is')
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'records_stay';
 END $$;
 
@@ -50,11 +50,13 @@ BEGIN
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'posting_in_currency_of_accounts';
     END IF;
 
-    -- With transaction_id_once and posting_once this makes a second posting of an id impossible.
+    -- With transaction_id_once and posting_once this makes a second posting of an id impossible. The id must have been
+    -- registered by this very transaction, so that one that was refused before can't be posted later.
     SELECT (SELECT count(*) FROM added) - (
         SELECT count(*) FROM added JOIN transaction USING (transaction_id)
         WHERE transaction.ledger_sequence = added.ledger_sequence
-          AND transaction.decided_at = added.decided_at)
+          AND transaction.decided_at = added.decided_at
+          AND transaction.xmin = pg_current_xact_id()::xid)
     INTO unregistered;
     IF unregistered <> 0 THEN
         RAISE EXCEPTION 'a posting has no transaction id of its own'
@@ -63,8 +65,8 @@ BEGIN
 
     IF EXISTS (SELECT FROM added WHERE original_transaction_id IS NOT NULL) THEN
         WITH given_back AS (
-            SELECT original_transaction_id, sum(amount)::bigint AS amount
-            FROM added WHERE original_transaction_id IS NOT NULL GROUP BY 1
+            SELECT original_transaction_id, debit_account_id, credit_account_id, sum(amount)::bigint AS amount
+            FROM added WHERE original_transaction_id IS NOT NULL GROUP BY 1, 2, 3
         ), summed AS (
             INSERT INTO reversal_total AS total
             SELECT given_back.original_transaction_id, original.amount, given_back.amount
@@ -73,13 +75,16 @@ BEGIN
             JOIN posting AS original
                 ON original.ledger_sequence = transaction.ledger_sequence
                AND original.decided_at = transaction.decided_at
+               AND original.credit_account_id = given_back.debit_account_id
+               AND original.debit_account_id = given_back.credit_account_id
+               AND original.original_transaction_id IS NULL
             ON CONFLICT (original_transaction_id) DO UPDATE
                 SET reversed_amount = total.reversed_amount + excluded.reversed_amount
             RETURNING 1
         )
         SELECT (SELECT count(*) FROM given_back) - (SELECT count(*) FROM summed) INTO unfounded;
         IF unfounded <> 0 THEN
-            RAISE EXCEPTION 'a reversal names an original that was never posted'
+            RAISE EXCEPTION 'a reversal is not of a posting between the same two accounts'
                 USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'reversal_of_posting';
         END IF;
     END IF;
@@ -139,7 +144,7 @@ BEGIN
     FOR guarded IN
         SELECT format('ledger.%I', relname)::regclass FROM pg_class
         WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'p')
-          AND relname NOT IN ('position', 'account', 'reversal_total', 'migration')
+          AND relname NOT IN ('position', 'account', 'reversal_total')
           AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'records_stay')
         ORDER BY relname
     LOOP
@@ -147,6 +152,21 @@ BEGIN
     END LOOP;
 END $$;
 SELECT ledger.guard_posting_partition('ledger.posting_default');
+
+-- Balances and totals are moved from within apply_postings, one trigger deep, and by no hand: the owner's included.
+CREATE TRIGGER moved_by_postings
+    BEFORE UPDATE OF account_id, name, currency, kind, posted, opened_at OR DELETE OR TRUNCATE ON ledger.account
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
+CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account
+    FOR EACH ROW WHEN (NEW.posted <> 0 OR NEW.held <> 0)
+    EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
+CREATE TRIGGER moved_by_postings BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ledger.reversal_total
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION ledger.refuse_change('only postings sum up reversals');
+-- A partition that was read stays known: forgetting it would let it be read from anywhere.
+CREATE TRIGGER position_stays BEFORE DELETE OR TRUNCATE ON ledger.position
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change('a partition that was read stays known');
 
 -- Locks accounts in the one global order (account_id) and gives their state as it is once the lock is held: a row that
 -- another transaction changed meanwhile is read again by the lock itself. A function, because the worker's role may lock

@@ -1,10 +1,13 @@
 """Ledgers that tests ask for by name."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.integration.ledgers import Backend, MemoryBackend, postgres_backend
+from deploy.local import PostgresServer
+from tests.integration.filled import fill
+from tests.integration.ledgers import Backend, MemoryBackend, copied, postgres_backend
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -24,3 +27,12 @@ async def backend(backend_url: str | None) -> AsyncIterator[Backend]:
         return
     async with postgres_backend(backend_url) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def filled_url(postgres: PostgresServer, ledger_template: str) -> Iterator[str]:
+    """Return the URL of a filled ledger that a module shares: its attempts are taken back."""
+    with copied(postgres, ledger_template) as url:
+        with asyncio.Runner() as runner:
+            runner.run(fill(url))
+        yield url

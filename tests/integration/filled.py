@@ -1,0 +1,62 @@
+"""A ledger with a row in every table, and attempts at it that are taken back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import asyncpg
+
+from tests.builders import Desk, deposit, opening, reversal, told, transfer
+from tests.integration.ledgers import postgres_backend
+
+OWNER: Final = "postgres"
+WORKER: Final = "processor_worker"
+READER: Final = "processor_reader"
+STRANGER: Final = "pg_signal_backend"
+"""A role of PostgreSQL's own that nothing was granted to."""
+
+OPENED = opening("anna")
+PAID = transfer("anna", "bert", "30.00")
+GIVEN_BACK = reversal(PAID, "10.00")
+REFUSED = transfer("anna", "bert", "5000.00")
+
+
+async def fill(url: str) -> None:
+    """Put a row in every table: 80.00 EUR are left to anna, 120.00 EUR to bert."""
+    async with postgres_backend(url) as backend:
+        desk = Desk(await backend.connect())
+        partition = await desk.claim()
+        partition.leave_hole(1)
+        partition.add(OPENED, opening("bert"), opening("usd", currency="USD"))
+        partition.add(opening("bank", kind="internal"))
+        partition.add(deposit("anna", "100.00"), deposit("bert", "100.00"))
+        partition.add(PAID, PAID, {**PAID, "reference": "other"}, GIVEN_BACK, REFUSED, b"{")
+        words = [told(one) for one in await desk.post(partition.run(0, partition.next_offset))]
+        assert words == [
+            *["posted"] * 7,
+            *["Repeat", "Conflict", "posted", "insufficient_funds", "DeadLetter"],
+        ]
+        await backend.owner.execute(
+            "INSERT INTO ledger.operator_decision"
+            " (decided_by, topic, partition, new_source_id, new_next, reason)"
+            " VALUES ('a test', 'payments', 0, $1, 0, 'there must be one')",
+            partition.log.source_id,
+        )
+
+
+async def attempt(url: str, role: str, sql: str) -> tuple[str, str | None]:
+    """Try statements in one transaction; give how they are refused: SQLSTATE and constraint."""
+    connection = await asyncpg.connect(url)
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+        await connection.execute(f"SET LOCAL ROLE {role}")
+        await connection.execute(sql)
+    except asyncpg.PostgresError as error:
+        found: Any = error
+        return str(error.sqlstate), found.constraint_name
+    else:
+        return "", None
+    finally:
+        await transaction.rollback()
+        await connection.close()
