@@ -20,6 +20,7 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
     KafkaError,
+    NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
@@ -37,6 +38,9 @@ log = structlog.get_logger()
 
 FETCH_TIMEOUT_S: Final = 0.5
 """How long one fetch waits for records before the loop looks around."""
+
+FETCH_HELD_MS: Final = 100
+"""How long the broker may hold a fetch: what else is asked on that connection waits behind it."""
 
 ROOM_WAIT_S: Final = 1.0
 """
@@ -59,7 +63,7 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         # Faust's driver asks for read_uncommitted outside exactly_once: aborted commands would move
         # money.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - no public way past Faust's driver
-        consumer._fetch_max_wait_ms = int(FETCH_TIMEOUT_S * 1000)  # noqa: SLF001 - as above
+        consumer._fetch_max_wait_ms = FETCH_HELD_MS  # noqa: SLF001 - as above
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -93,9 +97,10 @@ class RunConsumerThread(AIOKafkaConsumerThread):
 
     async def _view(self, tp: TP, last_offset: int | None) -> LogView:
         consumer = self._ensure_consumer()
-        start = (await consumer.beginning_offsets([tp]))[tp]
-        end = (await consumer.end_offsets([tp]))[tp]
-        committed = await consumer.committed(tp)
+        starts, ends, committed = await asyncio.gather(
+            consumer.beginning_offsets([tp]), consumer.end_offsets([tp]), consumer.committed(tp)
+        )
+        start, end = starts[tp], ends[tp]
         digest = None
         if last_offset is not None and start <= last_offset < end:
             digest = await self._peek(consumer, tp, last_offset)
@@ -213,6 +218,8 @@ class RunConsumer(Consumer):
         try:
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
+                    # aiokafka rejoins no group for a consumer that seems to have stopped reading.
+                    await self._thread.touch()
                     await self.wait_first(self.can_resume_flow.wait(), timeout=FETCH_TIMEOUT_S)
                     continue
                 await self._read_once()
@@ -227,16 +234,19 @@ class RunConsumer(Consumer):
         """Claim what is not claimed, wait for room, fetch, deliver."""
         assigned = self.assignment()
         active = await self.reader.claim(assigned)
+        await self._thread.touch()
         if not active or not self.flow_active:
             await asyncio.sleep(FETCH_TIMEOUT_S if not active else 0)
             return
         if not self.reader.intake.has_room():
             await self.reader.intake.changed(ROOM_WAIT_S)
-            await self._thread.touch()
             return
         generation = self.app.consumer_generation_id
         try:
             records = await self._getmany(active_partitions=active, timeout=FETCH_TIMEOUT_S)
+        except NoOffsetForPartitionError:
+            # From before the seek: aiokafka itself looked for a committed offset.
+            return
         except OffsetOutOfRangeError as error:
             # The log no longer has what was to be read next. Never skip: claim anew, which stops
             # the partition.
