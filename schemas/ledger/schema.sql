@@ -1,0 +1,944 @@
+-- The database that all migrations together make, for reading; nothing is made from this file.
+-- Left out: the monthly partitions of ledger.posting and ledger.refusal, which are made as time
+-- goes by, and the rows of ledger.currency. Made by `python -m tests.integration.schema_dump`.
+
+CREATE SCHEMA ledger;
+
+CREATE SCHEMA reporting;
+
+CREATE DOMAIN ledger.account_name AS text
+	CONSTRAINT account_name_check CHECK ((VALUE ~ '^[A-Za-z0-9._:-]{1,64}$'::text));
+
+CREATE FUNCTION ledger.apply_postings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    unmoved bigint;
+    unregistered bigint;
+    unfounded bigint;
+BEGIN
+    WITH movement AS (
+        SELECT side.account_id, side.currency, sum(side.change)::bigint AS change
+        FROM (
+            SELECT debit_account_id AS account_id, currency, -amount AS change FROM added
+            UNION ALL
+            SELECT credit_account_id, currency, amount FROM added
+        ) AS side
+        GROUP BY side.account_id, side.currency
+    ), moved AS (
+        UPDATE account SET posted = account.posted + movement.change
+        FROM movement
+        WHERE account.account_id = movement.account_id AND account.currency = movement.currency
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM movement) - (SELECT count(*) FROM moved) INTO unmoved;
+    IF unmoved <> 0 THEN
+        RAISE EXCEPTION 'a posting names an account that does not exist in its currency'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'posting_in_currency_of_accounts';
+    END IF;
+
+    -- With transaction_id_once and posting_once this makes a second posting of an id impossible. The id must have been
+    -- registered by this very transaction, so that one that was refused before can't be posted later.
+    SELECT (SELECT count(*) FROM added) - (
+        SELECT count(*) FROM added JOIN transaction USING (transaction_id)
+        WHERE transaction.ledger_sequence = added.ledger_sequence
+          AND transaction.decided_at = added.decided_at
+          AND transaction.xmin = pg_current_xact_id()::xid)
+    INTO unregistered;
+    IF unregistered <> 0 THEN
+        RAISE EXCEPTION 'a posting has no transaction id of its own'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'posting_of_registered_id';
+    END IF;
+
+    IF EXISTS (SELECT FROM added WHERE original_transaction_id IS NOT NULL) THEN
+        WITH given_back AS (
+            SELECT original_transaction_id, debit_account_id, credit_account_id, sum(amount)::bigint AS amount
+            FROM added WHERE original_transaction_id IS NOT NULL GROUP BY 1, 2, 3
+        ), summed AS (
+            INSERT INTO reversal_total AS total
+            SELECT given_back.original_transaction_id, original.amount, given_back.amount
+            FROM given_back
+            JOIN transaction ON transaction.transaction_id = given_back.original_transaction_id
+            JOIN posting AS original
+                ON original.ledger_sequence = transaction.ledger_sequence
+               AND original.decided_at = transaction.decided_at
+               AND original.credit_account_id = given_back.debit_account_id
+               AND original.debit_account_id = given_back.credit_account_id
+               AND original.original_transaction_id IS NULL
+            ON CONFLICT (original_transaction_id) DO UPDATE
+                SET reversed_amount = total.reversed_amount + excluded.reversed_amount
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM given_back) - (SELECT count(*) FROM summed) INTO unfounded;
+        IF unfounded <> 0 THEN
+            RAISE EXCEPTION 'a reversal is not of a posting between the same two accounts'
+                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'reversal_of_posting';
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION ledger.create_month_partitions(months_ahead integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    month_start timestamp;
+    name text;
+    parent text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('ledger.create_month_partitions'));
+    FOR ahead IN 0..months_ahead LOOP
+        month_start := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => ahead);
+        FOREACH parent IN ARRAY ARRAY['posting', 'refusal'] LOOP
+            name := format('%s_%s', parent, to_char(month_start, 'YYYY_MM'));
+            CONTINUE WHEN to_regclass('ledger.' || name) IS NOT NULL;
+            EXECUTE format(
+                'CREATE TABLE ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)',
+                name, parent, month_start::text || '+00', (month_start + interval '1 month')::text || '+00');
+            PERFORM ledger.guard(('ledger.' || name)::regclass);
+            IF parent = 'posting' THEN
+                PERFORM ledger.guard_posting_partition(('ledger.' || name)::regclass);
+            END IF;
+        END LOOP;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION ledger.guard(guarded regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE TRIGGER records_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON %s '
+        'FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', guarded);
+END $$;
+
+CREATE FUNCTION ledger.guard_posting_partition(guarded regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE TRIGGER apply_postings AFTER INSERT ON %s REFERENCING NEW TABLE AS added '
+        'FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings()', guarded);
+END $$;
+
+CREATE FUNCTION ledger.lock_accounts(names text[]) RETURNS TABLE(account_id bigint, name text, currency text, kind text, status text, posted bigint, held bigint, overdraft_limit bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN QUERY
+        SELECT account.account_id, account.name::text, account.currency, account.kind, account.status,
+               account.posted, account.held, account.overdraft_limit
+        FROM account WHERE account.name = ANY (names)
+        ORDER BY account.account_id
+        FOR NO KEY UPDATE OF account;
+END $$;
+
+CREATE FUNCTION ledger.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% of %.% is refused: %', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME,
+        coalesce(TG_ARGV[0], 'what is recorded stays as it is')
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'records_stay';
+END $$;
+
+CREATE TABLE ledger.timeline (
+    timeline_id integer NOT NULL,
+    token uuid NOT NULL,
+    from_sequence bigint NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    server text NOT NULL,
+    reason text NOT NULL
+);
+
+CREATE FUNCTION ledger.start_timeline(known integer, why text) RETURNS SETOF ledger.timeline
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    last integer;
+BEGIN
+    LOCK TABLE position IN EXCLUSIVE MODE;
+    SELECT max(timeline_id) INTO last FROM timeline;
+    IF last IS NULL OR last = known THEN
+        last := coalesce(last, 0) + 1;
+        INSERT INTO timeline (timeline_id, token, from_sequence, server, reason)
+        VALUES (last, gen_random_uuid(), nextval('ledger_sequence'),
+                substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), why);
+    END IF;
+    RETURN QUERY SELECT * FROM timeline WHERE timeline_id = last;
+END $$;
+
+CREATE FUNCTION reporting.major(minor bigint, digits smallint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN round(((minor)::numeric / power((10)::numeric, ((digits)::integer)::numeric)), (digits)::integer);
+
+CREATE TABLE ledger.account (
+    account_id bigint NOT NULL,
+    name ledger.account_name NOT NULL,
+    currency text NOT NULL,
+    kind text NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    held bigint DEFAULT 0 NOT NULL,
+    overdraft_limit bigint,
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_held_check CHECK ((held >= 0)),
+    CONSTRAINT account_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'internal'::text]))),
+    CONSTRAINT account_overdraft_limit_check CHECK ((overdraft_limit >= 0)),
+    CONSTRAINT account_status_check CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text]))),
+    CONSTRAINT balance_within_bounds CHECK (((posted >= '-9000000000000000000'::bigint) AND (posted <= '9000000000000000000'::bigint))),
+    CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR (((posted - held) + overdraft_limit) >= 0))),
+    CONSTRAINT internal_has_no_limit CHECK (((kind = 'internal'::text) = (overdraft_limit IS NULL)))
+)
+WITH (fillfactor='50');
+
+ALTER TABLE ledger.account ALTER COLUMN account_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ledger.account_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE ledger.account_change (
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    transaction_id uuid NOT NULL,
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    account text NOT NULL,
+    currency text NOT NULL,
+    type text NOT NULL,
+    channel text NOT NULL,
+    reference text,
+    metadata text,
+    details text NOT NULL
+);
+
+CREATE TABLE ledger.conflict (
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    transaction_id uuid NOT NULL,
+    first_sequence bigint NOT NULL,
+    timeline_id integer NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    type text NOT NULL,
+    channel text NOT NULL,
+    differences jsonb NOT NULL
+);
+
+CREATE TABLE ledger.currency (
+    code text NOT NULL,
+    digits smallint NOT NULL,
+    CONSTRAINT currency_code_check CHECK ((code ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT currency_digits_check CHECK (((digits >= 0) AND (digits <= 4)))
+);
+
+CREATE TABLE ledger.dead_letter (
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    reason text NOT NULL,
+    pointer text NOT NULL,
+    detail text NOT NULL,
+    transaction_id uuid,
+    channel text,
+    key bytea,
+    value bytea,
+    headers text NOT NULL,
+    timeline_id integer NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT dead_letter_reason_check CHECK ((reason <> ''::text))
+);
+
+CREATE TABLE ledger.hole (
+    source_id integer NOT NULL,
+    from_offset bigint NOT NULL,
+    to_offset bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT hole_is_not_empty CHECK ((to_offset > from_offset))
+);
+
+CREATE TABLE ledger.identity (
+    only_row boolean DEFAULT true NOT NULL,
+    ledger_id uuid NOT NULL,
+    is_test boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT identity_only_row_check CHECK (only_row)
+);
+
+CREATE SEQUENCE ledger.ledger_sequence
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE ledger.migration (
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+CREATE TABLE ledger.operator_decision (
+    decision_id bigint NOT NULL,
+    decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    decided_by text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    old_source_id integer,
+    old_next bigint,
+    new_source_id integer NOT NULL,
+    new_next bigint NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT operator_decision_decided_by_check CHECK ((decided_by <> ''::text)),
+    CONSTRAINT operator_decision_reason_check CHECK ((reason <> ''::text))
+);
+
+ALTER TABLE ledger.operator_decision ALTER COLUMN decision_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ledger.operator_decision_decision_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE ledger."position" (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    source_id integer NOT NULL,
+    claim uuid NOT NULL,
+    claimed_by text NOT NULL,
+    claimed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    first_offset bigint NOT NULL,
+    next_offset bigint NOT NULL,
+    delivered_offset bigint NOT NULL,
+    last_offset bigint,
+    last_digest bytea,
+    CONSTRAINT delivered_is_posted CHECK (((delivered_offset >= first_offset) AND (delivered_offset <= next_offset))),
+    CONSTRAINT last_is_before_next CHECK ((last_offset < next_offset)),
+    CONSTRAINT last_is_whole CHECK (((last_offset IS NULL) = (last_digest IS NULL))),
+    CONSTRAINT position_check CHECK ((next_offset >= first_offset)),
+    CONSTRAINT position_first_offset_check CHECK ((first_offset >= 0))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE ledger.posting (
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    transaction_id uuid NOT NULL,
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    debit_account_id bigint NOT NULL,
+    credit_account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    debit_balance bigint NOT NULL,
+    credit_balance bigint NOT NULL,
+    value_date date NOT NULL,
+    currency text NOT NULL,
+    type text NOT NULL,
+    channel text NOT NULL,
+    reference text,
+    original_transaction_id uuid,
+    metadata text,
+    details text,
+    CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT posting_moves_money CHECK ((amount > 0))
+)
+PARTITION BY RANGE (decided_at);
+
+CREATE TABLE ledger.posting_default (
+    ledger_sequence bigint CONSTRAINT posting_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT posting_decided_at_not_null NOT NULL,
+    transaction_id uuid CONSTRAINT posting_transaction_id_not_null NOT NULL,
+    source_id integer CONSTRAINT posting_source_id_not_null NOT NULL,
+    source_offset bigint CONSTRAINT posting_source_offset_not_null NOT NULL,
+    debit_account_id bigint CONSTRAINT posting_debit_account_id_not_null NOT NULL,
+    credit_account_id bigint CONSTRAINT posting_credit_account_id_not_null NOT NULL,
+    amount bigint CONSTRAINT posting_amount_not_null NOT NULL,
+    debit_balance bigint CONSTRAINT posting_debit_balance_not_null NOT NULL,
+    credit_balance bigint CONSTRAINT posting_credit_balance_not_null NOT NULL,
+    value_date date CONSTRAINT posting_value_date_not_null NOT NULL,
+    currency text CONSTRAINT posting_currency_not_null NOT NULL,
+    type text CONSTRAINT posting_type_not_null NOT NULL,
+    channel text CONSTRAINT posting_channel_not_null NOT NULL,
+    reference text,
+    original_transaction_id uuid,
+    metadata text,
+    details text,
+    CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT posting_moves_money CHECK ((amount > 0))
+);
+
+CREATE TABLE ledger.refusal (
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    transaction_id uuid NOT NULL,
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    reason text NOT NULL,
+    account text,
+    debit_account text,
+    credit_account text,
+    amount text,
+    currency text,
+    type text NOT NULL,
+    channel text NOT NULL,
+    reference text,
+    metadata text,
+    details text,
+    CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
+)
+PARTITION BY RANGE (decided_at);
+
+CREATE TABLE ledger.refusal_default (
+    ledger_sequence bigint CONSTRAINT refusal_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT refusal_decided_at_not_null NOT NULL,
+    transaction_id uuid CONSTRAINT refusal_transaction_id_not_null NOT NULL,
+    source_id integer CONSTRAINT refusal_source_id_not_null NOT NULL,
+    source_offset bigint CONSTRAINT refusal_source_offset_not_null NOT NULL,
+    reason text CONSTRAINT refusal_reason_not_null NOT NULL,
+    account text,
+    debit_account text,
+    credit_account text,
+    amount text,
+    currency text,
+    type text CONSTRAINT refusal_type_not_null NOT NULL,
+    channel text CONSTRAINT refusal_channel_not_null NOT NULL,
+    reference text,
+    metadata text,
+    details text,
+    CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
+);
+
+CREATE TABLE ledger.repeat (
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    transaction_id uuid NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    timeline_id integer NOT NULL,
+    recorded_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE ledger.reversal_total (
+    original_transaction_id uuid NOT NULL,
+    original_amount bigint NOT NULL,
+    reversed_amount bigint NOT NULL,
+    CONSTRAINT reversal_total_reversed_amount_check CHECK ((reversed_amount > 0)),
+    CONSTRAINT reversed_within_original CHECK ((reversed_amount <= original_amount))
+)
+WITH (fillfactor='50');
+
+CREATE TABLE ledger.source (
+    source_id integer NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    incarnation uuid NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    opened_by text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT source_partition_check CHECK ((partition >= 0))
+);
+
+ALTER TABLE ledger.source ALTER COLUMN source_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ledger.source_source_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE ledger.transaction (
+    transaction_id uuid NOT NULL,
+    fingerprint bytea NOT NULL,
+    fingerprint_version smallint NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+)
+PARTITION BY HASH (transaction_id);
+
+CREATE TABLE ledger.transaction_0 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_1 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_2 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_3 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_4 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_5 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_6 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE TABLE ledger.transaction_7 (
+    transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
+    fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
+    fingerprint_version smallint CONSTRAINT transaction_fingerprint_version_not_null NOT NULL,
+    ledger_sequence bigint CONSTRAINT transaction_ledger_sequence_not_null NOT NULL,
+    decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+);
+
+CREATE VIEW reporting.balances AS
+ SELECT (account.name)::text AS account,
+    account.currency,
+    reporting.major(account.posted, currency.digits) AS posted,
+    reporting.major(account.held, currency.digits) AS held,
+    reporting.major(((account.posted - account.held) + account.overdraft_limit), currency.digits) AS available,
+    account.status
+   FROM (ledger.account
+     JOIN ledger.currency ON ((currency.code = account.currency)));
+
+CREATE VIEW reporting.entries AS
+ SELECT posting.transaction_id,
+    side.line,
+    (account.name)::text AS account,
+    side.direction,
+    reporting.major(posting.amount, currency.digits) AS amount,
+    posting.currency,
+    reporting.major(side.balance, currency.digits) AS balance_after,
+    posting.decided_at AS booked_at,
+    posting.value_date,
+    posting.ledger_sequence
+   FROM (((ledger.posting
+     CROSS JOIN LATERAL ( VALUES (1,posting.debit_account_id,'debit'::text,posting.debit_balance), (2,posting.credit_account_id,'credit'::text,posting.credit_balance)) side(line, account_id, direction, balance))
+     JOIN ledger.account ON ((account.account_id = side.account_id)))
+     JOIN ledger.currency ON ((currency.code = posting.currency)));
+
+CREATE VIEW reporting.payments AS
+ SELECT posting.transaction_id,
+    posting.type,
+    'posted'::text AS outcome,
+    NULL::text AS reason,
+    reporting.major(posting.amount, currency.digits) AS amount,
+    posting.currency,
+    (debit.name)::text AS debit_account,
+    (credit.name)::text AS credit_account,
+    posting.decided_at,
+    posting.ledger_sequence,
+    source.topic,
+    source.partition,
+    posting.source_offset AS "offset",
+    NULL::text AS account,
+    posting.channel,
+    posting.reference
+   FROM ((((ledger.posting
+     JOIN ledger.currency ON ((currency.code = posting.currency)))
+     JOIN ledger.account debit ON ((debit.account_id = posting.debit_account_id)))
+     JOIN ledger.account credit ON ((credit.account_id = posting.credit_account_id)))
+     JOIN ledger.source ON ((source.source_id = posting.source_id)))
+UNION ALL
+ SELECT change.transaction_id,
+    change.type,
+    'posted'::text AS outcome,
+    NULL::text AS reason,
+    NULL::numeric AS amount,
+    change.currency,
+    NULL::text AS debit_account,
+    NULL::text AS credit_account,
+    change.decided_at,
+    change.ledger_sequence,
+    source.topic,
+    source.partition,
+    change.source_offset AS "offset",
+    change.account,
+    change.channel,
+    change.reference
+   FROM (ledger.account_change change
+     JOIN ledger.source ON ((source.source_id = change.source_id)))
+UNION ALL
+ SELECT refusal.transaction_id,
+    refusal.type,
+    'rejected'::text AS outcome,
+    refusal.reason,
+    (refusal.amount)::numeric AS amount,
+    refusal.currency,
+    refusal.debit_account,
+    refusal.credit_account,
+    refusal.decided_at,
+    refusal.ledger_sequence,
+    source.topic,
+    source.partition,
+    refusal.source_offset AS "offset",
+    refusal.account,
+    refusal.channel,
+    refusal.reference
+   FROM (ledger.refusal
+     JOIN ledger.source ON ((source.source_id = refusal.source_id)));
+
+ALTER TABLE ONLY ledger.posting ATTACH PARTITION ledger.posting_default DEFAULT;
+
+ALTER TABLE ONLY ledger.refusal ATTACH PARTITION ledger.refusal_default DEFAULT;
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_0 FOR VALUES WITH (modulus 8, remainder 0);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_1 FOR VALUES WITH (modulus 8, remainder 1);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_2 FOR VALUES WITH (modulus 8, remainder 2);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_3 FOR VALUES WITH (modulus 8, remainder 3);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_4 FOR VALUES WITH (modulus 8, remainder 4);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_5 FOR VALUES WITH (modulus 8, remainder 5);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_6 FOR VALUES WITH (modulus 8, remainder 6);
+
+ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_7 FOR VALUES WITH (modulus 8, remainder 7);
+
+ALTER TABLE ONLY ledger.account_change
+    ADD CONSTRAINT account_change_pkey PRIMARY KEY (ledger_sequence);
+
+ALTER TABLE ONLY ledger.account
+    ADD CONSTRAINT account_name_once UNIQUE (name);
+
+ALTER TABLE ONLY ledger.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY ledger.conflict
+    ADD CONSTRAINT conflict_once PRIMARY KEY (source_id, source_offset);
+
+ALTER TABLE ONLY ledger.currency
+    ADD CONSTRAINT currency_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY ledger.dead_letter
+    ADD CONSTRAINT dead_letter_once PRIMARY KEY (source_id, source_offset);
+
+ALTER TABLE ONLY ledger.hole
+    ADD CONSTRAINT hole_once PRIMARY KEY (source_id, from_offset);
+
+ALTER TABLE ONLY ledger.identity
+    ADD CONSTRAINT identity_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY ledger.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY ledger.operator_decision
+    ADD CONSTRAINT operator_decision_pkey PRIMARY KEY (decision_id);
+
+ALTER TABLE ONLY ledger."position"
+    ADD CONSTRAINT position_pkey PRIMARY KEY (topic, partition);
+
+ALTER TABLE ONLY ledger."position"
+    ADD CONSTRAINT position_source_id_key UNIQUE (source_id);
+
+ALTER TABLE ONLY ledger.posting
+    ADD CONSTRAINT posting_once PRIMARY KEY (ledger_sequence, decided_at);
+
+ALTER TABLE ONLY ledger.posting_default
+    ADD CONSTRAINT posting_default_pkey PRIMARY KEY (ledger_sequence, decided_at);
+
+ALTER TABLE ONLY ledger.refusal
+    ADD CONSTRAINT refusal_once PRIMARY KEY (ledger_sequence, decided_at);
+
+ALTER TABLE ONLY ledger.refusal_default
+    ADD CONSTRAINT refusal_default_pkey PRIMARY KEY (ledger_sequence, decided_at);
+
+ALTER TABLE ONLY ledger.repeat
+    ADD CONSTRAINT repeat_once PRIMARY KEY (source_id, source_offset);
+
+ALTER TABLE ONLY ledger.reversal_total
+    ADD CONSTRAINT reversal_total_pkey PRIMARY KEY (original_transaction_id);
+
+ALTER TABLE ONLY ledger.source
+    ADD CONSTRAINT source_incarnation_key UNIQUE (incarnation);
+
+ALTER TABLE ONLY ledger.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (source_id);
+
+ALTER TABLE ONLY ledger.timeline
+    ADD CONSTRAINT timeline_pkey PRIMARY KEY (timeline_id);
+
+ALTER TABLE ONLY ledger.timeline
+    ADD CONSTRAINT timeline_token_key UNIQUE (token);
+
+ALTER TABLE ONLY ledger.transaction
+    ADD CONSTRAINT transaction_id_once PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_0
+    ADD CONSTRAINT transaction_0_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_1
+    ADD CONSTRAINT transaction_1_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_2
+    ADD CONSTRAINT transaction_2_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_3
+    ADD CONSTRAINT transaction_3_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_4
+    ADD CONSTRAINT transaction_4_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_5
+    ADD CONSTRAINT transaction_5_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_6
+    ADD CONSTRAINT transaction_6_pkey PRIMARY KEY (transaction_id);
+
+ALTER TABLE ONLY ledger.transaction_7
+    ADD CONSTRAINT transaction_7_pkey PRIMARY KEY (transaction_id);
+
+ALTER INDEX ledger.posting_once ATTACH PARTITION ledger.posting_default_pkey;
+
+ALTER INDEX ledger.refusal_once ATTACH PARTITION ledger.refusal_default_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_0_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_1_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_2_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_3_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_4_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_5_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_6_pkey;
+
+ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_7_pkey;
+
+CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
+
+CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
+
+CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account FOR EACH ROW WHEN (((new.posted <> 0) OR (new.held <> 0))) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
+
+CREATE TRIGGER moved_by_postings BEFORE DELETE OR UPDATE OF account_id, name, currency, kind, posted, opened_at OR TRUNCATE ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
+
+CREATE TRIGGER moved_by_postings BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON ledger.reversal_total FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only postings sum up reversals');
+
+CREATE TRIGGER position_stays BEFORE DELETE OR TRUNCATE ON ledger."position" FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change('a partition that was read stays known');
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_change FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.conflict FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.currency FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.dead_letter FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.hole FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.identity FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.migration FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.operator_decision FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.posting FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.posting_default FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.refusal FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.refusal_default FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.repeat FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.source FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.timeline FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_0 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_1 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_2 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_3 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_4 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_5 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_6 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_7 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+ALTER TABLE ONLY ledger.account
+    ADD CONSTRAINT account_currency_fkey FOREIGN KEY (currency) REFERENCES ledger.currency(code);
+
+ALTER TABLE ONLY ledger."position"
+    ADD CONSTRAINT position_source_id_fkey FOREIGN KEY (source_id) REFERENCES ledger.source(source_id);
+
+GRANT USAGE ON SCHEMA ledger TO processor_worker;
+
+GRANT USAGE ON SCHEMA reporting TO processor_worker;
+GRANT USAGE ON SCHEMA reporting TO processor_reader;
+
+REVOKE ALL ON FUNCTION ledger.apply_postings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.create_month_partitions(months_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.create_month_partitions(months_ahead integer) TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.guard(guarded regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.guard_posting_partition(guarded regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.lock_accounts(names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.lock_accounts(names text[]) TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.refuse_change() FROM PUBLIC;
+
+GRANT SELECT ON TABLE ledger.timeline TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.start_timeline(known integer, why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.start_timeline(known integer, why text) TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(name) ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(currency) ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(kind) ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(overdraft_limit) ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(opened_at) ON TABLE ledger.account TO processor_worker;
+
+GRANT USAGE ON SEQUENCE ledger.account_account_id_seq TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.account_change TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.conflict TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.currency TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.dead_letter TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.hole TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.identity TO processor_worker;
+
+GRANT USAGE ON SEQUENCE ledger.ledger_sequence TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.migration TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.operator_decision TO processor_worker;
+
+GRANT USAGE ON SEQUENCE ledger.operator_decision_decision_id_seq TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(source_id) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(claim) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(claimed_by) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(claimed_at) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(first_offset) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(next_offset) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(delivered_offset) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(last_offset) ON TABLE ledger."position" TO processor_worker;
+
+GRANT UPDATE(last_digest) ON TABLE ledger."position" TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.posting TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.posting_default TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.refusal TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.refusal_default TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.repeat TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.reversal_total TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.source TO processor_worker;
+
+GRANT USAGE ON SEQUENCE ledger.source_source_id_seq TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.transaction TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_0 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_1 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_2 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_3 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_4 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_5 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_6 TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.transaction_7 TO processor_worker;
+
+GRANT SELECT ON TABLE reporting.balances TO processor_worker;
+GRANT SELECT ON TABLE reporting.balances TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.entries TO processor_worker;
+GRANT SELECT ON TABLE reporting.entries TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.payments TO processor_worker;
+GRANT SELECT ON TABLE reporting.payments TO processor_reader;
