@@ -5,11 +5,15 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['processor_worker', 'processor_reader'] LOOP
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL; -- roles belong to the whole server; another ledger on it made them already
-        END;
+        -- Roles belong to the whole server: another ledger on it may have made them, or its administrator where the
+        -- owner of this ledger may not make roles.
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL; -- made meanwhile
+            END;
+        END IF;
         BEGIN
             EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
         EXCEPTION WHEN OTHERS THEN
