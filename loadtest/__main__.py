@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
+import msgspec
 from aiokafka.errors import KafkaError
 
 from deploy.local import StackError
+from loadtest.bench.cases import CASES, QUICK, Plan
+from loadtest.bench.run import RESULT, bench, chosen
 from loadtest.errors import LoadTestError
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED
@@ -39,6 +43,46 @@ def run_sample_command(seed: int, scale: float) -> int:
     except KeyboardInterrupt:
         click.echo("loadtest: interrupted", err=True)
         return INTERRUPTED_STATUS
+
+
+@cli.command("bench")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 99))
+@click.option("--only", default=",".join(CASES), show_default=True, help="Cases to measure.")
+@click.option(
+    "--commands",
+    default=300_000,
+    show_default=True,
+    type=click.IntRange(1_000, 10_000_000),
+    help="Transfers of the cases e2e, hot and ceiling.",
+)
+@click.option("--latency-seconds", default=60, show_default=True, type=click.IntRange(1, 86_400))
+@click.option("--quick", is_flag=True, help="One short round, to see that it works.")
+@click.option("--strict", is_flag=True, help="Fail where a goal is missed.")
+@click.option(
+    "--result",
+    default=RESULT,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Written here.",
+)
+def bench_command(
+    rounds: int,
+    only: str,
+    commands: int,
+    latency_seconds: int,
+    result: Path,
+    *,
+    quick: bool,
+    strict: bool,
+) -> int:
+    """Measure the whole line against its limits, and prove the books of every case."""
+    try:
+        cases = chosen(only)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--only") from error
+    plan = (
+        QUICK if quick else Plan(rounds=rounds, commands=commands, latency_seconds=latency_seconds)
+    )
+    return bench(msgspec.structs.replace(plan, only=cases), result, strict=strict)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -60,10 +60,16 @@ class Fault(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command's meaning: `content` holds canonical values, defaults left out."""
+    """
+    A command's meaning: `content` holds canonical values, defaults left out.
+
+    `amount_written` is a reversal's amount as it came: how many digits are too many, only the
+    original's currency can tell.
+    """
 
     content: dict[str, Any]
     valid_until_us: int | None
+    amount_written: str | None = None
 
     @property
     def transaction_id(self) -> str:
@@ -170,7 +176,8 @@ def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
         fault = Fault("schema", faults)
     else:
         until = found.get("valid_until")
-        return Command(_content(found, digits), None if until is None else time_us(until))
+        written = found.get("amount") if found["type"] == "reversal" else None
+        return Command(_content(found, digits), None if until is None else time_us(until), written)
     id_, channel = found.get("transaction_id"), found.get("channel")
     return fault._replace(
         transaction_id=str(id_).lower() if CHECKS["transaction_id"](id_, digits) else None,

@@ -60,7 +60,10 @@ class Books:
         expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
         rules = {"account.open": self._open, "reversal": self._reverse}
         rule = rules.get(command.content["type"], self._move)
-        answer = rule(command.content, "expired" if expired else None)
+        asked = command.content
+        if command.amount_written is not None:
+            asked = {**asked, "amount": command.amount_written}
+        answer = rule(asked, "expired" if expired else None)
         for entry in answer.entries:
             self.posted[entry.account] = entry.balance_after
         self.answers[command.transaction_id] = answer

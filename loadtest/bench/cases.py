@@ -1,0 +1,258 @@
+"""The cases of a bench: what is published, what is timed, and how it is proven."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+from rich.console import Console
+
+from loadtest.bench.books import Faults, prove_load, prove_sample
+from loadtest.bench.child import Child
+from loadtest.bench.drain import Drained, MeasuredWorker, OutcomesEnd, drain
+from loadtest.bench.filling import fill
+from loadtest.bench.ground import COMMANDS, OUTCOMES, Ground
+from loadtest.bench.transfers import load, openings
+from loadtest.publish import Publisher
+from loadtest.record import Ending, Phase
+from loadtest.sample import SEED, Sample, generate
+from loadtest.site import Site
+
+CASES = ("ceiling", "e2e", "hot", "mixed", "naive", "latency")
+NEED_ACCOUNTS = frozenset({"e2e", "hot", "latency"})
+PARTITIONS = 8
+CHILD_LIMIT_S = 600.0
+PROGRESS_EVERY_S = 2.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured. `mixed_scale` is the length of the sample's mix, 1 as in `make run`."""
+
+    only: tuple[str, ...] = CASES
+    rounds: int = 3
+    commands: int = 300_000
+    accounts: int = 10_000
+    naive_commands: int = 10_000
+    mixed_scale: float = 2.4
+    mixed_accounts: int = 24_000
+    latency_per_second: int = 10_000
+    latency_seconds: int = 60
+    is_quick: bool = False
+
+    def needs_accounts(self) -> bool:
+        """Say whether a case needs a ledger with accounts."""
+        return bool(NEED_ACCOUNTS.intersection(self.only))
+
+
+QUICK = Plan(
+    rounds=1,
+    commands=20_000,
+    naive_commands=1_000,
+    mixed_scale=0.25,
+    mixed_accounts=2_500,
+    latency_seconds=5,
+    is_quick=True,
+)
+
+
+class Bench:
+    """What the cases of a bench share."""
+
+    def __init__(self, plan: Plan, ground: Ground, folder: Path, console: Console) -> None:
+        self.plan = plan
+        self.ground = ground
+        self.folder = folder
+        self.console = console
+        self.faults: list[str] = []
+
+    @property
+    def own_stack(self) -> bool:
+        """Whether Kafka and PostgreSQL were started for this run."""
+        return self.ground.beside(0).broker is not None
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The sample of the mixed case, written once."""
+        return generate(
+            SEED,
+            accounts=self.plan.mixed_accounts,
+            partitions=PARTITIONS,
+            scale=self.plan.mixed_scale,
+        )
+
+    def worker(self, title: str, case: Site) -> MeasuredWorker:
+        """Describe a worker with a folder of its own."""
+        return MeasuredWorker(self.folder / title, case.environment)
+
+    def progress(self, title: str) -> Callable[[int, float], None]:
+        """Give what prints a line every few seconds while a backlog is worked off."""
+        next_at = PROGRESS_EVERY_S
+
+        def show(done: int, passed_s: float) -> None:
+            nonlocal next_at
+            if passed_s >= next_at:
+                next_at = passed_s + PROGRESS_EVERY_S
+                self.console.print(f"    {title}: {done:,} answered, {done / passed_s:,.0f}/s")
+
+        return show
+
+    def take(self, title: str, faults: Faults) -> None:
+        """Note what a case's proof found."""
+        self.faults += [f"{title}: {line}" for line in faults.lines]
+
+    def say(self, title: str, found: dict[str, Any]) -> dict[str, Any]:
+        """Print what a case gave."""
+        self.console.print(
+            f"  {title:<8} {found['per_second']:>9,.0f}/s  ({found['seconds']:.2f} s)"
+        )
+        return found
+
+
+async def one_round(bench: Bench, number: int, template: str | None) -> dict[str, Any]:
+    """Measure each case once, one after another."""
+    found: dict[str, Any] = {}
+    for name in CASES:
+        if name not in bench.plan.only or name == "latency":
+            continue
+        title = f"{name}{number}"
+        found[name] = bench.say(name, await _case(bench, name, title, template))
+    return found
+
+
+def _case(
+    bench: Bench, name: str, title: str, template: str | None
+) -> Coroutine[Any, Any, dict[str, Any]]:
+    if name == "ceiling":
+        return _ceiling(bench, title)
+    if name == "naive":
+        return _naive(bench, title)
+    if name == "mixed":
+        return _mixed(bench, title)
+    assert template is not None, "transfers need accounts"
+    return _transfers(bench, title, template, hot=name == "hot")
+
+
+@asynccontextmanager
+async def accounts(bench: Bench) -> AsyncIterator[str]:
+    """Have the product open and fund the accounts of all cases once; give the database's name."""
+    plan, ground = bench.plan, bench.ground
+    bench.console.print(f"opening {plan.accounts:,} accounts")
+    async with ground.seed("accounts") as case:
+        await fill(
+            case.bootstrap_servers, case.topic(COMMANDS), openings(plan.accounts, PARTITIONS)
+        )
+        worker = bench.worker("accounts", case)
+        try:
+            await _answered(case, worker, ground, 2 * plan.accounts, lambda _, __: None)
+        finally:
+            worker.stop()
+        connection = await asyncpg.connect(case.database_url)
+        await connection.execute("VACUUM ANALYZE")
+        await connection.close()
+        yield ground.database("accounts")
+
+
+async def _answered(
+    case: Site,
+    worker: MeasuredWorker,
+    ground: Ground,
+    events: int,
+    progress: Callable[[int, float], None],
+    payments: int | None = None,
+) -> tuple[Drained, int]:
+    """Start a worker and wait until it has answered; give the timing and the number of events."""
+    async with OutcomesEnd(case.bootstrap_servers, case.topic(OUTCOMES), PARTITIONS) as outcomes:
+        drained = await drain(
+            outcomes,
+            worker,
+            ground.beside,
+            events if payments is None else payments,
+            events,
+            progress,
+        )
+        return drained, await outcomes.end()
+
+
+async def _transfers(bench: Bench, title: str, template: str, *, hot: bool) -> dict[str, Any]:
+    plan, ground = bench.plan, bench.ground
+    async with ground.case(title, template) as case:
+        # The same seed in every round: rounds differ by noise alone.
+        wanted = load(plan.commands, plan.accounts, PARTITIONS, seed=SEED, hot=hot)
+        publishing = await fill(case.bootstrap_servers, case.topic(COMMANDS), wanted.lanes)
+        wanted.lanes.clear()
+        worker = bench.worker(title, case)
+        try:
+            drained, events = await _answered(
+                case, worker, ground, plan.commands, bench.progress(title)
+            )
+        finally:
+            worker.stop()
+        bench.take(title, await prove_load(case.database_url, wanted, plan.accounts, events))
+    return drained.shown() | {"published_per_second": round(plan.commands / publishing)}
+
+
+async def _mixed(bench: Bench, title: str) -> dict[str, Any]:
+    ground, sample = bench.ground, bench.sample
+    opening, mix, late = sample.phases
+    async with ground.seed(title) as case:
+        outcomes = case.topic(OUTCOMES)
+        async with Publisher(
+            case.bootstrap_servers, case.topic(COMMANDS), f"{case.prefix}mixed"
+        ) as publisher:
+            await publisher.phase(opening, lambda _: None)
+            worker = bench.worker(f"{title}-opening", case)
+            try:
+                await _answered(case, worker, ground, _events(opening), lambda _, __: None)
+            finally:
+                worker.stop()
+            await publisher.phase(mix, lambda _: None)
+            worker = bench.worker(title, case)
+            try:
+                drained, _ = await _answered(
+                    case, worker, ground, _events(mix), bench.progress(title), mix.visible()
+                )
+                await publisher.phase(late, lambda _: None)
+                total = sample.expected.outcome_events
+                async with OutcomesEnd(case.bootstrap_servers, outcomes, PARTITIONS) as end:
+                    await end.reach(total, worker.check, lambda _: None)
+                    events = await end.end()
+            finally:
+                worker.stop()
+        bench.take(title, await prove_sample(case.database_url, sample, events))
+    return drained.shown()
+
+
+def _events(phase: Phase) -> int:
+    """Count the outcome events of a phase: dead letters without a readable id have none."""
+    steps = (step for step in phase.steps if step.ending is not Ending.ABORTED)
+    return sum(record.answered for step in steps for record in step.records())
+
+
+async def _ceiling(bench: Bench, title: str) -> dict[str, Any]:
+    plan = bench.plan
+    async with bench.ground.database_alone(title) as url:
+        needs = {"database_url": url, "payments": plan.commands, "accounts": plan.accounts}
+        found = await Child("loadtest.reference.ceiling", needs, CHILD_LIMIT_S).answer()
+    return found | {"per_second": round(found["payments"] / found["seconds"], 1)}
+
+
+async def _naive(bench: Bench, title: str) -> dict[str, Any]:
+    plan = bench.plan
+    async with bench.ground.case(title) as case:
+        wanted = load(plan.naive_commands, plan.accounts, PARTITIONS, seed=SEED)
+        await fill(case.bootstrap_servers, case.topic(COMMANDS), wanted.lanes)
+        needs = {
+            "database_url": case.database_url,
+            "bootstrap_servers": case.bootstrap_servers,
+            "commands": case.topic(COMMANDS),
+            "outcomes": case.topic(OUTCOMES),
+            "payments": plan.naive_commands,
+            "accounts": plan.accounts,
+        }
+        found = await Child("loadtest.reference.naive", needs, CHILD_LIMIT_S).answer()
+    return found | {"per_second": round(found["payments"] / found["seconds"], 1)}

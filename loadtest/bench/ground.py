@@ -1,0 +1,125 @@
+"""Where each case of a bench takes place: databases and topics of its own, removed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+from deploy.local import Stack
+from loadtest import site
+from loadtest.bench.usage import Processes
+from loadtest.errors import LoadTestError
+from loadtest.processes import Command
+from loadtest.reporting import is_test_ledger
+from loadtest.site import Site
+
+COMMANDS = "payments.commands.v1"
+OUTCOMES = "payments.outcomes.v1"
+DEAD_LETTERS = "payments.dead-letters.v1"
+TOPICS = (COMMANDS, OUTCOMES, DEAD_LETTERS)
+
+
+class Ground:
+    """The servers that a bench shares, and what it makes on them."""
+
+    def __init__(self, place: Site, run: str, stack: Stack | None) -> None:
+        self.place = place
+        self._run = run
+        self._stack = stack
+
+    def beside(self, worker: int) -> Processes:
+        """Name the processes to measure beside a worker; servers of others are not looked into."""
+        if self._stack is None:
+            return Processes(worker, None, None)
+        return Processes(worker, self._stack.postgres.pid, self._stack.broker.pid)
+
+    async def refuse_unless_for_tests(self) -> None:
+        """Refuse a database that holds a ledger with real money: what runs there slows it down."""
+        if await is_test_ledger(self.place.database_url) is False:
+            raise LoadTestError(
+                "this ledger is not marked as a test ledger: name another database, "
+                "or make one with `processor migrate --test-ledger`"
+            )
+
+    @asynccontextmanager
+    async def case(self, title: str, template: str | None = None) -> AsyncIterator[Site]:
+        """Make a database (a copy of `template`) and topics; remove both when the case is over."""
+        name = self.database(title)
+        prefix = f"{self.place.prefix}{self._run}.{title}."
+        case = self._site(name, prefix)
+        try:
+            await self._make_database(name, template)
+            await asyncio.to_thread(self._topics, case)
+            await self._level()
+            yield case
+        finally:
+            await self._remove(case, name)
+
+    @asynccontextmanager
+    async def seed(self, title: str) -> AsyncIterator[Site]:
+        """Make a ledger that cases copy; remove it in the end."""
+        async with self.case(title) as case:
+            await asyncio.to_thread(Command(["migrate", "--test-ledger"], case.environment).succeed)
+            yield case
+
+    @asynccontextmanager
+    async def database_alone(self, title: str) -> AsyncIterator[str]:
+        """Make an empty database without topics, and give its URL."""
+        name = self.database(title)
+        try:
+            await self._make_database(name, None)
+            await self._level()
+            yield self._url(name)
+        finally:
+            await self._drop(name)
+
+    def database(self, title: str) -> str:
+        """Name the database of a case."""
+        return f"{self._run}-{title}"
+
+    def _site(self, database: str, prefix: str) -> Site:
+        url = self._url(database)
+        environment = {
+            **self.place.environment,
+            site.DATABASE_URL: url,
+            site.TOPIC_PREFIX: prefix,
+            site.CONSUMER_GROUP: f"{prefix}payments-processor",
+        }
+        return Site(self.place.bootstrap_servers, url, prefix, environment)
+
+    def _url(self, database: str) -> str:
+        parts = urlsplit(self.place.database_url)
+        return urlunsplit(parts._replace(path=f"/{quote(database)}"))
+
+    def _topics(self, case: Site) -> None:
+        Command(["topics", "--apply"], case.environment).succeed()
+
+    async def _make_database(self, name: str, template: str | None) -> None:
+        copied = f' TEMPLATE "{template}"' if template else ""
+        await self._on_server(f'CREATE DATABASE "{name}"{copied}')
+
+    async def _remove(self, case: Site, name: str) -> None:
+        await site.remove_topics(case, TOPICS)
+        await self._drop(name)
+
+    async def _drop(self, name: str) -> None:
+        await self._on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def _level(self) -> None:
+        """Write out what earlier cases left behind, so that no case pays for another."""
+        if self._stack is not None:
+            await self._on_server("CHECKPOINT")
+
+    async def _on_server(self, statement: str) -> None:
+        try:
+            connection = await asyncpg.connect(self.place.database_url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+        except (OSError, asyncpg.PostgresError) as error:
+            raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error

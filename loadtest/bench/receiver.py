@@ -1,0 +1,52 @@
+"""The reading side of the open loop: a program of its own that notes when outcomes were read."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Any
+
+import orjson
+from aiokafka import TopicPartition
+
+from loadtest.bench.child import needs, serve
+from loadtest.bench.latency import Arrivals, Schedule
+from loadtest.bench.transfers import number_of
+from loadtest.observe import consumer
+
+QUIET_LIMIT_S = 30.0
+FETCH_WAIT_MS = 200
+OUTCOME = "posted"
+
+
+async def main(
+    bootstrap_servers: str, topic: str, partitions: int, schedule: dict[str, Any]
+) -> dict[str, Any]:
+    """Read outcomes until all are there, or none comes for a while; give the figures."""
+    gc.disable()  # millions of small objects and no cycles
+    plan = Schedule(**schedule)
+    arrivals = Arrivals(plan)
+    others = 0
+    reader = consumer(bootstrap_servers)
+    await reader.start()
+    try:
+        assigned = [TopicPartition(topic, number) for number in range(partitions)]
+        reader.assign(assigned)
+        await reader.seek_to_beginning(*assigned)
+        quiet_since = plan.starts_at
+        while not arrivals.complete and time.monotonic() - quiet_since < QUIET_LIMIT_S:
+            found = await reader.getmany(timeout_ms=FETCH_WAIT_MS)
+            now = time.monotonic()
+            if not found:
+                continue
+            quiet_since = max(now, plan.starts_at)
+            outcomes = [orjson.loads(one.value) for records in found.values() for one in records]
+            others += sum(outcome["outcome"] != OUTCOME for outcome in outcomes)
+            arrivals.add([number_of(outcome["transaction_id"]) for outcome in outcomes], now)
+    finally:
+        await reader.stop()
+    return {**arrivals.figures(), "not_posted": others}
+
+
+if __name__ == "__main__":
+    serve(main(**needs()))

@@ -1,0 +1,135 @@
+"""`make bench`: cases in turn on one stack, round by round; then the medians beside their goals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import secrets
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+from rich.console import Console
+
+from deploy.local import KAFKA_VERSION, Stack
+from deploy.local.progress import jar_progress
+from loadtest import site
+from loadtest.bench import cases, open_loop
+from loadtest.bench.cases import Bench, Plan
+from loadtest.bench.figures import GOALS, missed, summed_up, table
+from loadtest.bench.ground import Ground
+from loadtest.bench.machine import fdatasync_ms, machine, postgres_settings, versions
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RESULT = CHECKOUT / "build" / "bench.json"
+PLAIN_WIDTH = 120
+RUNS = CHECKOUT / "build" / "run"
+
+
+def bench(plan: Plan, result: Path, *, strict: bool) -> int:
+    """Run a bench, print the table and write the result; give the exit status."""
+    # Millions of small objects and no cycles: collecting would only disturb what is measured.
+    gc.disable()
+    name = f"bench-{secrets.token_hex(3)}"
+    folder = RUNS / name
+    folder.mkdir(parents=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    try:
+        with ExitStack() as ends, asyncio.Runner() as runner:
+            ground = _ground(name, folder, console, ends)
+            found = runner.run(_measure(Bench(plan, ground, folder, console)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return _report(found, plan, result, console, strict=strict)
+
+
+def _ground(name: str, folder: Path, console: Console, ends: ExitStack) -> Ground:
+    if site.given():
+        console.print("using the Kafka and PostgreSQL that the environment names")
+        return Ground(site.the_users(name), name, None)
+    console.print("starting Kafka and PostgreSQL for this run")
+    stack = Stack(folder / "stack")
+    ends.callback(stack.stop)
+    with jar_progress(console) as report:
+        place = site.start_stack(stack, report)
+    return Ground(place, name, stack)
+
+
+async def _measure(bench_: Bench) -> dict[str, Any]:
+    plan, ground, console = bench_.plan, bench_.ground, bench_.console
+    await ground.refuse_unless_for_tests()
+    head = {
+        "machine": machine(),
+        "versions": versions(CHECKOUT),
+        "durability": {
+            "postgres": await postgres_settings(ground.place.database_url),
+            "kafka": KAFKA_VERSION if bench_.own_stack else "of the user",
+            "outcome_acks": "all",
+            "outcome_producer": "idempotent",
+        },
+        "fdatasync_ms": fdatasync_ms(bench_.folder),
+        "plan": msgspec.to_builtins(plan),
+    }
+    rounds: list[dict[str, Any]] = []
+    latency = None
+    async with contextlib.AsyncExitStack() as stack:
+        template = None
+        if plan.needs_accounts():
+            template = await stack.enter_async_context(cases.accounts(bench_))
+        for number in range(1, plan.rounds + 1):
+            console.print(f"round {number} of {plan.rounds}")
+            rounds.append(await cases.one_round(bench_, number, template))
+        if "latency" in plan.only:
+            assert template is not None, "the latency case needs accounts"
+            latency = await open_loop.latency(bench_, template)
+    return head | {"rounds": rounds, "latency": latency, "faults": bench_.faults}
+
+
+def _report(
+    found: dict[str, Any], plan: Plan, result: Path, console: Console, *, strict: bool
+) -> int:
+    rounds, latency, faults = found["rounds"], found["latency"], found["faults"]
+    figures = summed_up(rounds, latency) | {"fdatasync_ms": found["fdatasync_ms"]}
+    unreached = missed(figures)
+    written = {
+        **figures,
+        "goals": {
+            goal.figure: {"bound": goal.bound, "aim": goal.aim, "at_most": goal.at_most}
+            for goal in GOALS
+        },
+        "goals_missed": [goal.figure for goal in unreached],
+        "proof": "failed" if faults else "holds",
+        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **found,
+    }
+    result.parent.mkdir(parents=True, exist_ok=True)
+    draft = result.with_suffix(".draft")
+    draft.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+    draft.replace(result)
+    console.print(table(figures, rounds))
+    for fault in faults:
+        console.print(f"the proof fails: {fault}", markup=False)
+    if not faults:
+        console.print("The books of every case are proven: each payment once, all sums zero.")
+    if plan.is_quick:
+        console.print("A quick run: too short to judge by.")
+    console.print(f"Written to {result}", markup=False)
+    return 1 if faults or (strict and unreached) else 0
+
+
+def chosen(words: str) -> tuple[str, ...]:
+    """Read a list of cases, as --only has it. Raises ValueError naming what is no case."""
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    unknown = [name for name in names if name not in cases.CASES]
+    if unknown or not names:
+        raise ValueError(
+            f"{unknown[0] if unknown else 'nothing'} is none of {', '.join(cases.CASES)}"
+        )
+    return tuple(names)

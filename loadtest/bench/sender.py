@@ -1,0 +1,102 @@
+"""The sending side of the open loop: a program of its own that keeps to its schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections import deque
+from typing import Any
+
+from loadtest.bench.child import needs, serve
+from loadtest.bench.filling import producer, send
+from loadtest.bench.latency import LATE_AFTER_S, Schedule
+from loadtest.bench.transfers import Pair, transfers
+
+TICK_S = 0.004
+BATCH_RECORDS_MAX = 1000
+
+
+class Lane:
+    """Sends what is due in one partition; while a batch waits its turn, the next one grows."""
+
+    def __init__(self, sender: Any, topic: str, partition: int, schedule: Schedule) -> None:
+        self._sender = sender
+        self._topic = topic
+        self._partition = partition
+        self._schedule = schedule
+        self._due: deque[tuple[int, Pair]] = deque()
+        self._more = asyncio.Event()
+        self._ended = False
+        self.late = 0
+        self.latest_s = 0.0
+
+    def put(self, number: int, pair: Pair) -> None:
+        """Add a command that is due now."""
+        self._due.append((number, pair))
+        self._more.set()
+
+    def end(self) -> None:
+        """Say that nothing more will come."""
+        self._ended = True
+        self._more.set()
+
+    async def run(self) -> None:
+        """Send until the end."""
+        deliveries: deque[Any] = deque()
+        while self._due or not self._ended:
+            await self._more.wait()
+            self._more.clear()
+            while self._due:
+                size = min(len(self._due), BATCH_RECORDS_MAX)
+                batch = [self._due.popleft() for _ in range(size)]
+                pairs = [pair for _, pair in batch]
+                deliveries.append(await send(self._sender, self._topic, self._partition, pairs))
+                self._count([number for number, _ in batch])
+            while deliveries and deliveries[0].done():
+                deliveries.popleft().result()
+        await asyncio.gather(*deliveries)
+
+    def _count(self, numbers: list[int]) -> None:
+        now, schedule = time.monotonic(), self._schedule
+        for number in numbers:
+            late_s = now - schedule.due(number)
+            if number < schedule.warm_up:
+                continue
+            self.latest_s = max(self.latest_s, late_s)
+            self.late += late_s > LATE_AFTER_S
+
+
+async def main(
+    bootstrap_servers: str, topic: str, partitions: int, accounts: int, schedule: dict[str, Any]
+) -> dict[str, Any]:
+    """Send everything; give how many sends were late, and the CPU seconds used."""
+    gc.disable()  # millions of small objects and no cycles
+    plan = Schedule(**schedule)
+    commands = enumerate(transfers(plan.count, accounts, partitions, seed=plan.count))
+    async with producer(bootstrap_servers) as sender, asyncio.TaskGroup() as group:
+        lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
+        tasks = [group.create_task(lane.run()) for lane in lanes]
+        cpu_s = time.process_time()
+        sent = 0
+        while sent < plan.count:
+            due = plan.due_by(time.monotonic())
+            for _ in range(due - sent):
+                number, one = next(commands)
+                lanes[one.partition].put(number, (one.key, one.value))
+            sent = due
+            await asyncio.sleep(TICK_S)
+        for lane in lanes:
+            lane.end()
+        await asyncio.gather(*tasks)
+        cpu_s = time.process_time() - cpu_s
+    return {
+        "sent": sent,
+        "late_sends": sum(lane.late for lane in lanes),
+        "latest_send_ms": round(max(lane.latest_s for lane in lanes) * 1000, 3),
+        "sender_cpu_s": round(cpu_s, 3),
+    }
+
+
+if __name__ == "__main__":
+    serve(main(**needs()))

@@ -1,0 +1,155 @@
+"""Valid transfers between funded accounts, the same bytes from the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import NamedTuple
+
+from loadtest.pen import CHANNELS, REQUESTED_AT, major
+from loadtest.record import partition_of
+
+CURRENCY = "EUR"
+DIGITS = 2
+FUNDS_MINOR = 100_000_000_00
+AMOUNT_MINOR_MAX = 500_00
+FIRST_ID_MS = 1_795_255_200_000
+IDS_PER_MS = 20
+CHUNK = 10_000
+"""So many transfers are drawn at once: drawing them one by one costs more than writing them."""
+
+Pair = tuple[bytes, bytes]
+"""Key and value of a record."""
+
+
+class Transfer(NamedTuple):
+    """One transfer and the record that asks for it; accounts are numbers."""
+
+    debit: int
+    credit: int
+    amount_minor: int
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def account_name(number: int) -> str:
+    """Name an account."""
+    return f"acc-{number:06d}"
+
+
+def transaction_id(number: int) -> str:
+    """Write a UUID of version 7 whose last twelve digits are `number`: see `number_of`."""
+    at = f"{FIRST_ID_MS + number // IDS_PER_MS:012x}"
+    spread = number * 2_654_435_761
+    return f"{at[:8]}-{at[8:]}-7{spread >> 8 & 0xFFF:03x}-8{spread >> 20 & 0xFFF:03x}-{number:012x}"
+
+
+def number_of(identity: str) -> int:
+    """Read back the number that `transaction_id` was made from."""
+    return int(identity[24:], 16)
+
+
+def transfers(
+    count: int, accounts: int, partitions: int, *, seed: int, hot: bool = False, first: int = 0
+) -> Iterator[Transfer]:
+    """
+    Write `count` transfers, numbered from `first` on; with `hot` all of them credit account 0.
+
+    Every account has funds for all that it could be asked to pay, so the order does not matter.
+    """
+    rng = Random(seed)
+    names = [account_name(number) for number in range(accounts)]
+    keys = [name.encode() for name in names]
+    homes = [partition_of(key, partitions) for key in keys]
+    amounts = [major(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
+    for start in range(first, first + count, CHUNK):
+        size = min(CHUNK, first + count - start)
+        debits = rng.choices(range(accounts), k=size)
+        credits_ = [0] * size if hot else rng.choices(range(accounts), k=size)
+        sums = rng.choices(range(1, AMOUNT_MINOR_MAX + 1), k=size)
+        for number, debit, drawn, minor in zip(
+            range(start, start + size), debits, credits_, sums, strict=True
+        ):
+            payer, payee = debit, drawn
+            if payer == payee and hot:
+                payer = (payer + 1) % accounts
+            elif payer == payee:
+                payee = (payee + 1) % accounts
+            value = (
+                f'{{"transaction_id":"{transaction_id(number)}","type":"transfer",'
+                f'"debit_account":"{names[payer]}","credit_account":"{names[payee]}",'
+                f'"amount":"{amounts[minor]}","currency":"{CURRENCY}",'
+                f'"requested_at":"{REQUESTED_AT}","channel":"{CHANNELS[number % len(CHANNELS)]}",'
+                f'"reference":"invoice {number}"}}'
+            ).encode()
+            yield Transfer(payer, payee, minor, homes[payer], keys[payer], value)
+
+
+class Load(NamedTuple):
+    """
+    Records for each partition, and what must come of them.
+
+    `balances` are the final ones in minor units; `ids_sum` is the sum of the numbers in the ids.
+    """
+
+    lanes: list[list[Pair]]
+    balances: dict[str, int]
+    payments: int
+    amount_minor: int
+    ids_sum: int
+
+
+def load(
+    count: int,
+    accounts: int,
+    partitions: int,
+    *,
+    seed: int,
+    hot: bool = False,
+    keep_records: bool = True,
+) -> Load:
+    """Write a load of transfers; without `keep_records` only what must come of them."""
+    lanes: list[list[Pair]] = [[] for _ in range(partitions)]
+    balances = [FUNDS_MINOR] * accounts
+    total = 0
+    for one in transfers(count, accounts, partitions, seed=seed, hot=hot):
+        if keep_records:
+            lanes[one.partition].append((one.key, one.value))
+        balances[one.debit] -= one.amount_minor
+        balances[one.credit] += one.amount_minor
+        total += one.amount_minor
+    named = {account_name(number): minor for number, minor in enumerate(balances)}
+    return Load(lanes, named, count, total, count * (count - 1) // 2)
+
+
+def openings(accounts: int, partitions: int) -> list[list[Pair]]:
+    """Write the opening and the first deposit of every account, for each partition."""
+    lanes: list[list[Pair]] = [[] for _ in range(partitions)]
+    funds = major(FUNDS_MINOR, DIGITS)
+    common = f'"requested_at":"{REQUESTED_AT}","channel":"branch"}}'
+    for number in range(accounts):
+        name = account_name(number)
+        lane = lanes[partition_of(name.encode(), partitions)]
+        # Numbers far above those of any load.
+        opening, deposit = (transaction_id((2 + turn << 40) + number) for turn in range(2))
+        lane.append(
+            (
+                name.encode(),
+                f'{{"transaction_id":"{opening}","type":"account.open","account":"{name}",'
+                f'"currency":"{CURRENCY}","kind":"customer",{common}'.encode(),
+            )
+        )
+        lane.append(
+            (
+                name.encode(),
+                f'{{"transaction_id":"{deposit}","type":"deposit","credit_account":"{name}",'
+                f'"amount":"{funds}","currency":"{CURRENCY}",{common}'.encode(),
+            )
+        )
+    return lanes
+
+
+def with_cash(balances: dict[str, int], accounts: int) -> dict[str, int]:
+    """Add the cash account that every first deposit came from."""
+    return balances | {f"cash-{CURRENCY}": -FUNDS_MINOR * accounts}
