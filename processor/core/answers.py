@@ -21,10 +21,21 @@ from processor.core.reasons import Reason
 class Record(Protocol):
     """What the line reads of a consumed record."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    @property
+    def offset(self) -> int:
+        """Its place in the log."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value; None is not the same as empty."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Its headers; names may repeat."""
 
 
 class Arrival(msgspec.Struct, gc=False):

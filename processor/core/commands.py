@@ -134,8 +134,8 @@ class Reversal(Command, frozen=True, gc=False):
     """
     Give back a payment, whole or in part.
 
-    `amount` is in major units without needless zeros ("125.50" is "125.5"), because only the
-    original knows the currency; None asks for what is left.
+    `amount` is in major units as it was written, because only the original knows the currency and
+    how many digits may be written; None asks for what is left.
     """
 
     original_transaction_id: str
@@ -144,10 +144,10 @@ class Reversal(Command, frozen=True, gc=False):
     TYPE: ClassVar[str] = "reversal"
 
     def own_content(self) -> dict[str, object]:
-        """Both fields are written as they are kept."""
+        """Leave out needless zeros: "125.50" and "125.5" are the same content."""
         return {
             "original_transaction_id": self.original_transaction_id,
-            "amount": self.amount,
+            "amount": None if self.amount is None else _without_needless_zeros(self.amount),
         }
 
 
@@ -238,17 +238,18 @@ def _read_account_open(document: Document) -> AccountOpen | Misfit:
 
 def _read_reversal(document: Document) -> Reversal | Misfit:
     amount = document.get("amount")
-    if amount is not None:
-        if "." in amount:
-            amount = amount.rstrip("0").rstrip(".")
-        if amount == "0":
-            return Misfit("/amount", "not above zero")
+    if amount is not None and _without_needless_zeros(amount) == "0":
+        return Misfit("/amount", "not above zero")
     common = _read_common(document)
     if type(common) is Misfit:
         return common
     original = document["original_transaction_id"].lower()
     unsigned = Reversal(common[0], b"", *common[1:], original, amount)
     return msgspec.structs.replace(unsigned, fingerprint=fingerprint(content(unsigned)))
+
+
+def _without_needless_zeros(amount: str) -> str:
+    return amount.rstrip("0").rstrip(".") if "." in amount else amount
 
 
 def _read_common(document: Document) -> Common | Misfit:

@@ -39,7 +39,7 @@ log = structlog.get_logger()
 FETCH_TIMEOUT_S: Final = 0.5
 """How long one fetch waits for records before the loop looks around."""
 
-FETCH_HELD_MS: Final = 100
+FETCH_HELD_MS: Final = 25
 """How long the broker may hold a fetch: what else is asked on that connection waits behind it."""
 
 ROOM_WAIT_S: Final = 1.0

@@ -123,10 +123,10 @@ def refused(value: bytes | None) -> Invalid:
             {"debit_account": "acc-1", "credit_account": "acc-2", "amount_minor": 12_550},
         ),
         (REVERSAL, Reversal, {"original_transaction_id": ID, "amount": None}),
-        ({**REVERSAL, "amount": "125.50"}, Reversal, {"amount": "125.5"}),
-        ({**REVERSAL, "amount": "3.0"}, Reversal, {"amount": "3"}),
+        ({**REVERSAL, "amount": "125.50"}, Reversal, {"amount": "125.50"}),
+        ({**REVERSAL, "amount": "3.0"}, Reversal, {"amount": "3.0"}),
         ({**REVERSAL, "amount": "100"}, Reversal, {"amount": "100"}),
-        ({**REVERSAL, "amount": "0.10"}, Reversal, {"amount": "0.1"}),
+        ({**REVERSAL, "amount": "0.10"}, Reversal, {"amount": "0.10"}),
     ],
 )
 def test_each_type_becomes_its_command(

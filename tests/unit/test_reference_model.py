@@ -159,11 +159,12 @@ def test_reversals_are_refused_for_the_first_reason(bank: Bank) -> None:
     bank.pay("1000.00")
     refused = bank.ids
     unknown = bank.take_back(999, amount="1.50")
-    assert (unknown.reason, unknown.amount) == ("original_not_found", "1.5")
+    assert (unknown.reason, unknown.amount) == ("original_not_found", "1.50")
     assert bank.take_back(bank.ids + 1).reason == "original_not_found"
     assert bank.take_back(refused, amount="0.001").reason == "original_not_posted"
     assert bank.take_back(1, amount="1").reason == "not_reversible"
     assert bank.take_back(paid, amount="99.001").reason == "currency_mismatch"
+    assert bank.take_back(paid, amount="1.000").reason == "currency_mismatch"
     bank.pay("30.00", debit="b", credit="a")
     assert bank.take_back(paid, amount="31.00").reason == "exceeds_original"
     assert bank.take_back(paid).reason == "insufficient_funds"
