@@ -1,4 +1,4 @@
-"""What must hold after every test: the books, the offsets and the events, compared record by record."""
+"""What must hold after every test: books, offsets and events, compared record by record."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _header_faults(what: str, messages: Iterable[Message]) -> Iterator[str]:
 async def _offset_faults(
     connection: asyncpg.Connection, topics: Topics
 ) -> tuple[set[Position], list[str]]:
-    """Every offset up to the position is one record or a hole, and every visible one is a record."""
+    """Every offset before the position is one record or a hole, every visible one a record."""
     faults: list[str] = []
     recorded: dict[Position, int] = {
         (row["partition"], row["offset"]): row["records"]

@@ -81,7 +81,7 @@ def around_commit(countdown: Countdown, work: Callable[[Awaitable[Any]], Awaitab
             return await work(sent)
         return await sent
 
-    asyncpg.Connection.execute = call
+    asyncpg.Connection.execute = call  # type: ignore[method-assign]
 
 
 async def _before(_sent: Awaitable[Any]) -> None:
@@ -125,6 +125,20 @@ def before_kafka_commit(countdown: Countdown) -> None:
     AIOKafkaConsumer.commit = call
 
 
+def freeze_before_post(countdown: Countdown) -> None:
+    """Freeze when a batch was read and decoded, just before the transaction that posts it."""
+    post = Line.post
+
+    async def call(self: Any, *arguments: Any) -> Any:
+        if countdown.last():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return await post(self, *arguments)
+
+    Line.post = call  # type: ignore[method-assign, assignment]
+
+
+FREEZES: dict[str, Callable[[Countdown], None]] = {"freeze-before-post": freeze_before_post}
+
 STEPS: dict[str, Callable[[Countdown], None]] = {
     "dedupe": lambda countdown: after(SeenTable, "seen", countdown),
     "decode": lambda countdown: after(Line, "prepare", countdown),
@@ -144,6 +158,6 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
 
 if __name__ == "__main__":
     step, count = sys.argv[1], int(sys.argv[2])
-    STEPS[step](Countdown(count))
+    (STEPS | FREEZES)[step](Countdown(count))
     sys.argv = ["processor", "worker"]
     main()

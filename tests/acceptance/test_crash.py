@@ -26,7 +26,7 @@ Worlds = Callable[[str], Awaitable[World]]
 
 
 async def killed_at(world: World, step: str, count: int) -> int:
-    """Kill a worker at a step, start it again, prove everything; give the events that came again."""
+    """Kill a worker at a step, start it again, prove all; give how many events came again."""
     await world.publish([*world.bank.opening(), *world.bank.traffic(1500)])
     crashed = world.worker().start(fault=(step, count))
     assert await crashed.ended() == -signal.SIGKILL, f"{step}: {crashed.tail()}"

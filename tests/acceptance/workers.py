@@ -75,7 +75,7 @@ class WorkerProcess:
 
     async def ended(self, limit_s: float = EXIT_LIMIT_S) -> int:
         """Wait for its end; give its exit status, negative for a signal."""
-        await until(lambda: not self.running, f"the worker to end: {self.tail()}", limit_s)
+        await until(lambda: not self.running, limit_s, self.state)
         return self.process.wait()
 
     async def stop(self) -> int:
@@ -90,7 +90,7 @@ class WorkerProcess:
 
     async def ready(self, limit_s: float = READY_LIMIT_S) -> WorkerProcess:
         """Wait until it says that it is ready."""
-        await until(self._is_ready, f"the worker to be ready: {self.readyz()[1]}", limit_s)
+        await until(self._is_ready, limit_s, self.state)
         return self
 
     def _is_ready(self) -> bool:
@@ -139,6 +139,10 @@ class WorkerProcess:
         """Give the end of its log."""
         return " | ".join(self.lines()[-5:])[-1500:]
 
+    def state(self) -> str:
+        """Say how it is, for people who read a failed test."""
+        return f"{self.folder.name}: {self.readyz()[1].strip()} | {self.tail()}"
+
     def end(self) -> None:
         """End it for good, whatever state it is in."""
         if self.running:
@@ -146,9 +150,11 @@ class WorkerProcess:
             self.process.wait()
 
 
-async def until(holds: Callable[[], bool], what: str, limit_s: float) -> None:
-    """Wait until something holds, at most so long."""
+async def until(
+    holds: Callable[[], bool], limit_s: float, instead: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until something holds, at most so long; `instead` says how it is when it does not."""
     deadline = time.monotonic() + limit_s
     while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s for {what}"
+        assert time.monotonic() < deadline, f"waited {limit_s:.0f} s in vain: {instead()}"
         await asyncio.sleep(POLL_S)
