@@ -12,8 +12,8 @@ import msgspec
 
 from processor.batch import Batch, Log, Run
 from processor.contracts import load_contract
-from processor.core.answers import Answer, Arrival, DeadLetter, First
-from processor.core.books import Source
+from processor.core.answers import Answer, Arrival, Clock, DeadLetter, First, decide_all
+from processor.core.books import Account, Books, Ruling, Source
 from processor.core.commands import Command
 from processor.core.decode import Decoder, Invalid
 from processor.core.outcomes import Event, EventIds, EventWriter
@@ -91,7 +91,7 @@ class Written(msgspec.Struct):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def written(offset: int, content: Document | bytes | None, key: bytes | None = b"k") -> Written:
@@ -140,6 +140,44 @@ class Partition:
         other.records, other.next_offset = self.records, self.next_offset
         other._read_up_to = self._read_up_to
         return other
+
+
+class Bank:
+    """Books in memory, decided one command at a time at a moment of the test's choice."""
+
+    NOW = Clock(1_795_255_200_000_000, "2026-11-21T10:00:00.000000Z")
+
+    def __init__(self, *accounts: Account) -> None:
+        self.books = Books(
+            accounts={account.name: account for account in accounts}, decided={}, reversed_minor={}
+        )
+        self._sequences = itertools.count(1)
+        self._offsets = itertools.count(0)
+
+    def ask(self, *asked: Document | Invalid, clock: Clock = NOW) -> list[Answer]:
+        """Decide a batch."""
+        arrivals = [
+            arrival_of(one if isinstance(one, Invalid) else command_of(one), next(self._offsets))
+            for one in asked
+        ]
+        return decide_all(
+            arrivals, self.books, clock=clock, timeline_id=1, sequences=self._sequences
+        )
+
+    def tell(self, *asked: Document | Invalid, clock: Clock = NOW) -> list[str]:
+        """Decide a batch and say in a word each what became of it."""
+        return [told(answer) for answer in self.ask(*asked, clock=clock)]
+
+    def ruling(self, document: Document) -> Ruling:
+        """Decide a new command and give how."""
+        (answer,) = self.ask(document)
+        assert isinstance(answer, First)
+        return answer.decided.ruling
+
+    def posted(self) -> dict[str, int]:
+        """Give what each account holds, in minor units; accounts with nothing are left out."""
+        accounts = self.books.accounts.items()
+        return {name: account.posted for name, account in accounts if account.posted}
 
 
 class Desk:
