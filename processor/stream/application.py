@@ -24,6 +24,9 @@ from processor.stream.table import SeenTable
 STREAM_BUFFER_RUNS: Final = 64
 """Runs that Faust's channel holds; the bound on records is the intake's."""
 
+METADATA_AGE_MAX_MS: Final = 10_000
+"""How soon it is noticed that a topic was made anew."""
+
 AGENT: Final = "commands"
 
 
@@ -108,6 +111,7 @@ def build(settings: StreamSettings, reader: Reader, intake: Intake) -> PaymentsA
         stream_buffer_maxsize=STREAM_BUFFER_RUNS,
         stream_wait_empty=True,
         consumer_auto_offset_reset="none",
+        consumer_metadata_max_age_ms=METADATA_AGE_MAX_MS,
         consumer_max_fetch_size=settings.fetch_partition_bytes_max,
         broker_max_poll_records=settings.fetch_records_max,
         broker_commit_interval=settings.commit_interval_s,
