@@ -9,6 +9,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -22,6 +24,9 @@ from processor.core.fingerprint import Difference
 SCHEMA_VERSION = b"1"
 EVENT_SOURCE = b"/payments/processor"
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+COMMON_HEADERS_MAX: Final = 1_024
+"""How many combinations of type, outcome and channel are kept ready."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -93,6 +98,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     headers: Headers
 
 
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""How the variant bits of RFC 9562 change a hexadecimal digit."""
+
+
 class EventIds:
     """
     Deterministic event ids: UUIDv5 of (source incarnation, topic, partition, offset) in the
@@ -114,11 +123,8 @@ class EventIds:
             prefix = self._prefix(source, timeline_id)
         digest = prefix.copy()
         digest.update(b"%d" % source.offset)
-        raw = bytearray(digest.digest()[:16])
-        raw[6] = raw[6] & 0x0F | 0x50
-        raw[8] = raw[8] & 0x3F | 0x80
-        text = raw.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        h = digest.hexdigest()
+        return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
     def _prefix(self, source: Source, timeline_id: int) -> hashlib._Hash:
         name = f"{self._incarnations[source.source_id]}/{source.topic}/{source.partition}/"
@@ -295,20 +301,26 @@ def _headers(event: OutcomeEvent, command_headers: Sequence[tuple[str, bytes | N
     """
     Write CloudEvents attributes (binary mode), and continue the command's trace where it has one.
     """
-    kind = f"{event.type}.{event.outcome}" if event.type is not None else "command.invalid"
     headers = [
-        *_FIXED_HEADERS,
+        *_common_headers(event.type, event.outcome, event.channel),
         ("ce_id", event.event_id.encode()),
-        ("ce_type", f"payments.{kind}.v1".encode()),
     ]
     if event.decided_at is not None:
         headers.append(("ce_time", event.decided_at.encode()))
-    if event.channel is not None:
-        headers.append(("channel", event.channel.encode()))
     if command_headers:
         traceparent = _traceparent(command_headers)
         if traceparent is not None:
             headers.append(("traceparent", traceparent))
+    return headers
+
+
+@lru_cache(maxsize=COMMON_HEADERS_MAX)
+def _common_headers(kind: str | None, outcome: str, channel: str | None) -> Headers:
+    """Write what the events of a type, outcome and channel have in common."""
+    name = f"{kind}.{outcome}" if kind is not None else "command.invalid"
+    headers = [*_FIXED_HEADERS, ("ce_type", f"payments.{name}.v1".encode())]
+    if channel is not None:
+        headers.append(("channel", channel.encode()))
     return headers
 
 

@@ -95,10 +95,10 @@ def test_the_bytes_of_a_posted_outcome() -> None:
     assert (event.partition, event.key) == (0, b"k")
     assert event.headers == [
         *CE,
-        ("ce_id", event_id(0).encode()),
         ("ce_type", b"payments.deposit.posted.v1"),
-        ("ce_time", b"2026-11-21T10:00:00.000000Z"),
         ("channel", b"mobile"),
+        ("ce_id", event_id(0).encode()),
+        ("ce_time", b"2026-11-21T10:00:00.000000Z"),
     ]
 
 
@@ -201,9 +201,9 @@ def test_the_bytes_of_an_invalid_outcome() -> None:
     )
     assert event.headers == [
         *CE,
-        ("ce_id", event_id(5).encode()),
         ("ce_type", b"payments.command.invalid.v1"),
         ("channel", b"atm"),
+        ("ce_id", event_id(5).encode()),
     ]
 
 
