@@ -55,6 +55,8 @@ def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> It
 
     Offsets between records stay with the half in front of them, so that no position is left out.
     """
+    if not batch.arrivals:
+        raise FaultError(f"PostgreSQL refuses a batch without records: {error}") from error
     if len(batch.arrivals) == 1:
         unpostables.found(error)
         yield Batch(batch.runs, [_dead(batch.arrivals[0], error)], batch.suspects, batch.span)
@@ -68,13 +70,15 @@ def halves(batch: Batch, error: UnpostableError, unpostables: Unpostables) -> It
     front_runs, back_runs = list[Run](), list[Run]()
     for run in batch.runs:
         cut = first_behind.get((run.log.topic, run.log.partition), run.end)
-        before = [record for record in run.records if record.offset < cut]
-        behind = [record for record in run.records if record.offset >= cut]
-        if before or not behind:
-            front_runs.append(Run(run.log, run.start, min(cut, run.end), before))
-        if behind:
-            start = min(cut, run.end) if before else run.start
-            back_runs.append(Run(run.log, start, run.end, behind))
+        if cut >= run.end:
+            front_runs.append(run)
+        elif cut <= run.start:
+            back_runs.append(run)
+        else:
+            before = [record for record in run.records if record.offset < cut]
+            behind = [record for record in run.records if record.offset >= cut]
+            front_runs.append(Run(run.log, run.start, cut, before))
+            back_runs.append(Run(run.log, cut, run.end, behind))
     yield Batch(front_runs, front, batch.suspects, batch.span)
     yield Batch(back_runs, back, batch.suspects, batch.span)
 

@@ -191,16 +191,25 @@ class Conveyor:
         while True:
             if self._settling.is_set():
                 raise DroppedError
+            batch = self._held(batch)
+            if not batch.runs:
+                return Answered(batch, [])
             try:
                 return await self._until_done("ledger", partial(self._line.post, batch))
             except PartitionError as error:
-                batch = await self._without_lost(batch, error)
-                if not batch.runs:
-                    return Answered(batch, [])
+                await self._lose(batch, error)
             except UnpostableError as error:
                 return await self._post_halves(batch, error)
 
-    async def _without_lost(self, batch: Batch, error: PartitionError) -> Batch:
+    def _held(self, batch: Batch) -> Batch:
+        """
+        Leave out partitions that were lost since the batch was prepared, with the batch or the half
+        before it: behind that gap the ledger would seem to have been set back.
+        """
+        stale = [run.log for run in batch.runs if not self._reader.holds(run.log)]
+        return without(batch, {(one.topic, one.partition) for one in stale}) if stale else batch
+
+    async def _lose(self, batch: Batch, error: PartitionError) -> None:
         logs: list[Log] = [
             run.log for run in batch.runs if (run.log.topic, run.log.partition) in error.partitions
         ]
@@ -209,13 +218,12 @@ class Conveyor:
         self._reader.lost(logs, wait=isinstance(error, FencedError))
         if isinstance(error, RewoundError):
             await self._until_done("ledger", partial(self._on_restored, str(error)))
-        return without(batch, error.partitions)
 
     async def _post_halves(self, batch: Batch, error: UnpostableError) -> Answered:
         """Find the record that PostgreSQL refuses by halves; alone, it becomes a dead letter."""
         answers: list[Answer] = []
         lost: set[tuple[str, int]] = set()
-        for half in halves(without(batch, lost), error, self._unpostables):
+        for half in halves(batch, error, self._unpostables):
             answered = await self._post_until_done(half)
             answers.extend(answered.answers)
             kept = {id(run) for run in answered.batch.runs}

@@ -114,11 +114,15 @@ class Partition:
         self.next_offset = first_offset
         self._read_up_to = first_offset
 
-    def add(self, *contents: Document | bytes | None) -> Run:
-        """Append records; give them as a run that goes on where the last one ended."""
+    def append(self, *contents: Document | bytes | None) -> None:
+        """Append records, to be read later."""
         for content in contents:
             self.records.append(written(self.next_offset, content))
             self.next_offset += 1
+
+    def add(self, *contents: Document | bytes | None) -> Run:
+        """Append records; give them as a run that goes on where the last one ended."""
+        self.append(*contents)
         return self.read()
 
     def leave_hole(self, offsets: int) -> None:
@@ -133,13 +137,6 @@ class Partition:
     def run(self, start: int, end: int) -> Run:
         """Give the records of `[start, end)`, read before or not."""
         return Run(self.log, start, end, [r for r in self.records if start <= r.offset < end])
-
-    def taken_over(self, log: Log) -> Partition:
-        """Give the same log as it stands, read under another claim."""
-        other = Partition(log)
-        other.records, other.next_offset = self.records, self.next_offset
-        other._read_up_to = self._read_up_to
-        return other
 
 
 class Bank:
