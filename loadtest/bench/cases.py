@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -52,7 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 QUICK = Plan(
     rounds=1,
     commands=20_000,
-    naive_commands=1_000,
+    naive_commands=500,
     mixed_scale=0.25,
     mixed_accounts=2_500,
     latency_seconds=5,
@@ -69,6 +70,12 @@ class Bench:
         self.folder = folder
         self.console = console
         self.faults: list[str] = []
+        self._began = time.monotonic()
+
+    def print(self, line: str) -> None:
+        """Print a line with the seconds since the beginning."""
+        passed_s = time.monotonic() - self._began
+        self.console.print(f"[{passed_s:6.1f} s] {line}", markup=False)
 
     @property
     def own_stack(self) -> bool:
@@ -97,7 +104,7 @@ class Bench:
             nonlocal next_at
             if passed_s >= next_at:
                 next_at = passed_s + PROGRESS_EVERY_S
-                self.console.print(f"    {title}: {done:,} answered, {done / passed_s:,.0f}/s")
+                self.print(f"    {title}: {done:,} answered, {done / passed_s:,.0f}/s")
 
         return show
 
@@ -107,7 +114,7 @@ class Bench:
 
     def say(self, title: str, found: dict[str, Any]) -> dict[str, Any]:
         """Print what a case gave."""
-        self.console.print(
+        self.print(
             f"  {title:<8} {found['per_second']:>9,.0f}/s  ({found['seconds']:.2f} s)"
         )
         return found
@@ -141,7 +148,7 @@ def _case(
 async def accounts(bench: Bench) -> AsyncIterator[str]:
     """Have the product open and fund the accounts of all cases once; give the database's name."""
     plan, ground = bench.plan, bench.ground
-    bench.console.print(f"opening {plan.accounts:,} accounts")
+    bench.print(f"opening {plan.accounts:,} accounts")
     async with ground.seed("accounts") as case:
         await fill(
             case.bootstrap_servers, case.topic(COMMANDS), openings(plan.accounts, PARTITIONS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 from deploy.local import Stack
 from loadtest import site
@@ -56,8 +57,12 @@ class Ground:
             await asyncio.to_thread(self._topics, case)
             await self._level()
             yield case
-        finally:
-            await self._remove(case, name)
+        except BaseException:
+            # What went wrong is what people are told, not that nothing could be removed after it.
+            with suppress(LoadTestError, KafkaError, OSError):
+                await self._remove(case, name)
+            raise
+        await self._remove(case, name)
 
     @asynccontextmanager
     async def seed(self, title: str) -> AsyncIterator[Site]:

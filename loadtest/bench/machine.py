@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+BUSY_INTERVAL_S = 1.0
 SYNCS = 200
 SYNC_BYTES = 8192
 GIT_LIMIT_S = 5.0
@@ -47,7 +48,7 @@ def machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
-        "load_average_before": [round(value, 2) for value in os.getloadavg()],
+        "busy_before_percent": psutil.cpu_percent(BUSY_INTERVAL_S),
     }
 
 

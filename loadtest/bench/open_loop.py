@@ -27,7 +27,7 @@ WARM_UP_S = 2
 async def latency(bench: Bench, template: str) -> dict[str, Any]:
     """Send and read on a schedule, each in a process of its own; give the figures."""
     plan = bench.plan
-    bench.console.print(
+    bench.print(
         f"open loop: {plan.latency_per_second:,}/s for {plan.latency_seconds} s"
         f" after {WARM_UP_S} s of warming up"
     )
@@ -41,7 +41,7 @@ async def latency(bench: Bench, template: str) -> dict[str, Any]:
             worker.stop()
         await _prove(bench, case, found)
     p50, p99 = found["latency_p50_ms"], found["latency_p99_ms"]
-    bench.console.print(f"  latency  median {p50} ms, 99th percentile {p99} ms")
+    bench.print(f"  latency  median {p50} ms, 99th percentile {p99} ms")
     return found
 
 

@@ -28,6 +28,9 @@ from loadtest.bench.machine import fdatasync_ms, machine, postgres_settings, ver
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULT = CHECKOUT / "build" / "bench.json"
 PLAIN_WIDTH = 120
+BUSY_PERCENT_MAX = 10
+"""A machine that others use more than this, before anything is started, measures them as well."""
+
 RUNS = CHECKOUT / "build" / "run"
 
 
@@ -45,8 +48,14 @@ def bench(plan: Plan, result: Path, *, strict: bool) -> int:
         with ExitStack() as ends, asyncio.Runner() as runner:
             ground = _ground(name, folder, console, ends)
             found = runner.run(_measure(Bench(plan, ground, folder, console)))
-    finally:
+    except Exception:
+        # The logs of workers stay for a look; the data of the servers would only fill the disk.
+        shutil.rmtree(folder / "stack", ignore_errors=True)
+        raise
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
     return _report(found, plan, result, console, strict=strict)
 
 
@@ -63,10 +72,14 @@ def _ground(name: str, folder: Path, console: Console, ends: ExitStack) -> Groun
 
 
 async def _measure(bench_: Bench) -> dict[str, Any]:
-    plan, ground, console = bench_.plan, bench_.ground, bench_.console
+    plan, ground = bench_.plan, bench_.ground
     await ground.refuse_unless_for_tests()
+    machine_ = machine()
+    busy = machine_["busy_before_percent"]
+    if busy > BUSY_PERCENT_MAX:
+        bench_.print(f"others keep {busy:.0f} % of this machine busy: no figures to judge by")
     head = {
-        "machine": machine(),
+        "machine": machine_,
         "versions": versions(CHECKOUT),
         "durability": {
             "postgres": await postgres_settings(ground.place.database_url),
@@ -84,7 +97,7 @@ async def _measure(bench_: Bench) -> dict[str, Any]:
         if plan.needs_accounts():
             template = await stack.enter_async_context(cases.accounts(bench_))
         for number in range(1, plan.rounds + 1):
-            console.print(f"round {number} of {plan.rounds}")
+            bench_.print(f"round {number} of {plan.rounds}")
             rounds.append(await cases.one_round(bench_, number, template))
         if "latency" in plan.only:
             assert template is not None, "the latency case needs accounts"

@@ -13,7 +13,7 @@ from loadtest.bench.filling import producer, send
 from loadtest.bench.latency import LATE_AFTER_S, Schedule
 from loadtest.bench.transfers import Pair, transfers
 
-TICK_S = 0.004
+TICK_S = 0.005
 BATCH_RECORDS_MAX = 1000
 
 
