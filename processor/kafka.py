@@ -6,12 +6,14 @@ know.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from processor.errors import SettingsError
+from processor.errors import BrokerUnavailableError, SettingsError
 from processor.settings import Settings
 
 PRODUCER_BATCH_BYTES_MAX: Final = 900_000
@@ -42,6 +44,18 @@ def client_options(settings: Settings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.kafka_sasl_username
         options["sasl_plain_password"] = settings.kafka_sasl_password
     return options
+
+
+@contextmanager
+def reaching(settings: Settings) -> Iterator[None]:
+    """Turn what Kafka's client raises into one line. Raises BrokerUnavailableError."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        line = f"Kafka at {settings.kafka_bootstrap_servers} does not answer"
+        if not isinstance(error, KafkaConnectionError | TimeoutError):
+            line = f"{line}: {error}"
+        raise BrokerUnavailableError(line) from error
 
 
 def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:

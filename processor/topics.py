@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 
 from processor.contracts import COMMANDS, OUTCOMES, Contract, TopicSpec
-from processor.errors import BrokerUnavailableError, ProcessorError
-from processor.kafka import client_options
+from processor.errors import ProcessorError
+from processor.kafka import client_options, reaching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,12 +36,9 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         **client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS, client_id="processor"
     )
     try:
-        await client.start()
-        yield client
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(
-            f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
-        ) from error
+        with reaching(settings):
+            await client.start()
+            yield client
     finally:
         await client.close()
 

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 
 from processor.audit.finding import Finding, finding
 from processor.batch import digest_of
 from processor.errors import BrokerUnavailableError
-from processor.kafka import client_options
+from processor.kafka import client_options, reaching
 from processor.topics import admin, partitions_of
 
 if TYPE_CHECKING:
@@ -52,12 +52,9 @@ async def consumer(
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
     try:
-        await reader.start()
-        yield reader
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(
-            f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {error}"
-        ) from error
+        with reaching(settings):
+            await reader.start()
+            yield reader
     finally:
         await reader.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Final, NoReturn
 
@@ -44,6 +45,9 @@ for command in (
 
 def main() -> NoReturn:
     """Run a command; tell any error in one line."""
+    for name in ("aiokafka", "asyncio"):
+        # Where no log is configured theirs would go to standard error, beside our one line.
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
