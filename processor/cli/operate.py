@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from processor import settings as settings_module
+from processor.cli.access import reading_access
 from processor.contracts import contract_folders, load_contract
 from processor.errors import ProcessorError
 
@@ -81,9 +84,7 @@ def topics(*, apply_: bool) -> None:
     from processor import topics as topics_module  # noqa: PLC0415 - as above
 
     settings = settings_module.read()
-    differences = run_async(
-        topics_module.reconcile(settings, load_contract(), apply=apply_)
-    )
+    differences = run_async(topics_module.reconcile(settings, load_contract(), apply=apply_))
     for line in differences:
         click.echo(line)
     if not differences:
@@ -94,24 +95,68 @@ def topics(*, apply_: bool) -> None:
 
 @click.command()
 @click.argument("topic")
-@click.argument("partition", type=int)
-@click.option("--accept", "offset", type=int, help="Start a new source at this offset, on record.")
+@click.argument("partition", type=click.IntRange(min=0))
+@click.option(
+    "--accept",
+    "offset",
+    type=click.IntRange(min=0),
+    help="Go on at this offset, as another source, on record.",
+)
 @click.option("--reason", default="", help="Why; required with --accept.")
-def position(topic: str, partition: int, offset: int | None, reason: str) -> None:
-    """Show where the ledger stands in a partition, or decide where a stopped one goes on."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def position(*, topic: str, partition: int, offset: int | None, reason: str, as_json: bool) -> None:
+    """
+    Show where the ledger stands in a partition, or decide where a stopped one goes on.
+
+    TOPIC is the name without its prefix.
+    """
     from processor.ledger import lookup  # noqa: PLC0415 - as above
 
     settings = settings_module.read()
+    access = reading_access(settings, "position")
+    name = settings.topic(topic)
     if offset is not None:
-        if not reason:
-            raise ProcessorError("--accept needs a --reason: the decision goes on record")
-        run_async(
-            lookup.accept_position(
-                settings, settings.topic(topic), partition, offset, getpass.getuser(), reason
-            )
+        if not reason.strip():
+            raise click.UsageError("--accept needs a --reason: the decision goes on record")
+        deciding = lookup.accept_position(
+            access, name, partition, offset, decided_by=_operator(), reason=reason.strip()
         )
-    for line in run_async(lookup.position(settings, settings.topic(topic), partition)):
-        click.echo(line)
+        run_async(deciding)
+    found = run_async(lookup.position(access, name, partition))
+    if found is None:
+        raise ProcessorError(f"the ledger has no position in {name}/{partition}")
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    click.echo(f"{name}/{partition}")
+    for line in _position_lines(found):
+        click.echo(f"  {line}")
+
+
+def _operator() -> str:
+    """Name who decides, as this machine knows them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"
+
+
+def _position_lines(found: dict[str, Any]) -> list[str]:
+    source = f"source {found['source_id']} ({found['incarnation']})"
+    lines = [
+        f"posted up to {found['next_offset']}, answered up to {found['delivered_offset']}",
+        f"{source} from {found['first_offset']} on",
+        f"opened {found['opened_at']} by {found['opened_by']}: {found['reason']}",
+        f"claimed {found['claimed_at']} by {found['claimed_by']}",
+    ]
+    lines += [
+        (
+            f"decided {one['decided_at']} by {one['decided_by']}: "
+            f"from {one['old_next']} to {one['new_next']}: {one['reason']}"
+        )
+        for one in found["decisions"]
+    ]
+    return lines
 
 
 @click.command()

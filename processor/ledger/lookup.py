@@ -1,0 +1,193 @@
+"""Looks up one account, payment or position for people, and records an operator's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import orjson
+
+from processor.core.currencies import DIGITS
+from processor.core.money import to_major
+from processor.errors import ProcessorError
+from processor.ledger import rows
+from processor.ledger.connection import ConnectionSettings
+from processor.ledger.reading import connect, explained, snapshot
+from processor.ledger.statements import SQL as LINE_SQL
+from processor.ledger.statements import load
+
+SQL: Final = load("lookup.sql")
+
+ROWS_MAX: Final = 100
+"""Repeats, conflicts, dead letters and reversals of one payment that are read."""
+
+Document = dict[str, Any]
+"""What was found, ready to be written as JSON; amounts are texts in major units."""
+
+
+async def _fetch(connection: asyncpg.Connection, name: str, *arguments: Any) -> list[Document]:
+    with explained():
+        return [dict(row) for row in await connection.fetch(SQL[name], *arguments)]
+
+
+async def account(access: ConnectionSettings, name: str, entries_max: int) -> Document | None:
+    """Read an account with its newest entries, None where it was never opened."""
+    async with snapshot(access) as connection:
+        found = await _fetch(connection, "account", name)
+        if not found:
+            return None
+        entries = await _fetch(connection, "account_entries", name, entries_max)
+    (row,) = found
+    digits = DIGITS[row["currency"]]
+    limit = row["overdraft_limit"]
+    return {
+        "account": row["account"],
+        "currency": row["currency"],
+        "kind": row["kind"],
+        "status": row["status"],
+        "opened_at": row["opened_at"],
+        "balance": to_major(row["posted"], digits),
+        "held": to_major(row["held"], digits),
+        "overdraft_limit": None if limit is None else to_major(limit, digits),
+        "available": None
+        if limit is None
+        else to_major(row["posted"] - row["held"] + limit, digits),
+        "entries": [_in_major(entry, ("amount", "balance_after"), digits) for entry in entries],
+    }
+
+
+def _in_major(row: Mapping[str, Any], fields: tuple[str, ...], digits: int) -> Document:
+    return {
+        name: to_major(value, digits) if name in fields else value for name, value in row.items()
+    }
+
+
+async def payment(access: ConnectionSettings, transaction_id: str) -> Document | None:
+    """Read all that is recorded under a transaction id, None where that is nothing."""
+    async with snapshot(access) as connection:
+        with explained():
+            decided = await connection.fetch(LINE_SQL["decided"], [transaction_id])
+        told: Document = {
+            name: await _fetch(connection, f"payment_{name}", transaction_id, ROWS_MAX)
+            for name in ("repeats", "conflicts", "dead_letters")
+        }
+        for conflict in told["conflicts"]:
+            conflict["differences"] = orjson.loads(conflict["differences"])
+        if decided:
+            first = await _first(connection, dict(decided[0]))
+        elif any(told.values()):
+            first = {"transaction_id": transaction_id, "outcome": None}
+        else:
+            return None
+    return {**first, **told}
+
+
+async def _first(connection: asyncpg.Connection, row: Document) -> Document:
+    """Describe the first answer: what was asked, what was decided, what moved."""
+    decided = rows.decided_of(row)
+    ruling, source = decided.ruling, decided.source
+    found: Document = {
+        "transaction_id": decided.transaction_id,
+        "type": decided.type,
+        "outcome": "posted" if ruling.reason is None else "rejected",
+        "reason": ruling.reason,
+        "amount": ruling.amount,
+        "currency": ruling.currency,
+        "debit_account": ruling.debit_account,
+        "credit_account": ruling.credit_account,
+        "account": ruling.account,
+        "decided_at": decided.decided_at,
+        "ledger_sequence": decided.ledger_sequence,
+        "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
+        "asked": decided.content(),
+    }
+    if ruling.amount_minor is not None:
+        found.update(await _moved(connection, decided.transaction_id, found))
+    return found
+
+
+async def _moved(connection: asyncpg.Connection, transaction_id: str, first: Document) -> Document:
+    digits = DIGITS[first["currency"]]
+    (posting,) = await _fetch(connection, "payment_entries", transaction_id)
+    entries = [
+        {
+            "line": line,
+            "account": first[f"{direction}_account"],
+            "direction": direction,
+            "amount": first["amount"],
+            "balance_after": to_major(posting[f"{direction}_balance"], digits),
+            "value_date": posting["value_date"],
+        }
+        for line, direction in enumerate(("debit", "credit"), start=1)
+    ]
+    totals = await _fetch(connection, "payment_reversed", transaction_id)
+    reversals: list[Document] = []
+    reversed_minor = 0
+    if totals:
+        reversed_minor = totals[0]["reversed_amount"]
+        reversals = await _fetch(connection, "payment_reversals", transaction_id, ROWS_MAX)
+    left = None
+    if first["type"] != "reversal":
+        left = to_major(posting["amount"] - reversed_minor, digits)
+    return {
+        "entries": entries,
+        "reversals": [_in_major(one, ("amount",), digits) for one in reversals],
+        "left_to_reverse": left,
+    }
+
+
+async def position(access: ConnectionSettings, topic: str, partition: int) -> Document | None:
+    """Read where the ledger stands in a partition, and what operators decided about it."""
+    async with snapshot(access) as connection:
+        found = await _fetch(connection, "standing", topic, partition)
+        if not found:
+            return None
+        decisions = await _fetch(connection, "decisions", topic, partition)
+    return {"topic": topic, "partition": partition, **found[0], "decisions": decisions}
+
+
+async def accept_position(
+    access: ConnectionSettings,
+    topic: str,
+    partition: int,
+    offset: int,
+    *,
+    decided_by: str,
+    reason: str,
+) -> None:
+    """
+    Go on at `offset` of what is from now on another source, on record, fencing every worker.
+
+    Raises ProcessorError where the ledger has no position in the partition.
+    """
+    connection = await connect(access)
+    try:
+        with explained():
+            async with connection.transaction():
+                old = await connection.fetchrow(SQL["hold_position"], topic, partition)
+                if old is None:
+                    raise ProcessorError(_no_position(topic, partition))
+                source_id = await connection.fetchval(
+                    SQL["begin_source"], topic, partition, decided_by, reason
+                )
+                await connection.execute(
+                    SQL["move_position"], topic, partition, source_id, decided_by, offset
+                )
+                await connection.execute(
+                    SQL["record_decision"],
+                    decided_by,
+                    topic,
+                    partition,
+                    old["source_id"],
+                    old["next_offset"],
+                    source_id,
+                    offset,
+                    reason,
+                )
+    finally:
+        await connection.close(timeout=access.connect_timeout_s)
+
+
+def _no_position(topic: str, partition: int) -> str:
+    return f"the ledger has no position in {topic}/{partition}: a worker opens it when it reads it"

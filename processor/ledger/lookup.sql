@@ -1,0 +1,94 @@
+-- What people look up: one account, one payment, one position; and an operator's decision.
+
+-- name: account
+SELECT name::text AS account, currency, kind, status, posted, held, overdraft_limit,
+       to_char(opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS opened_at
+FROM ledger.account WHERE name = $1;
+
+-- name: account_entries
+-- The newest entries of an account. Postings are walked from the end: they have no index by account.
+SELECT posting.transaction_id::text, posting.type, posting.amount, posting.currency,
+       CASE WHEN posting.debit_account_id = account.account_id THEN 'debit' ELSE 'credit' END
+           AS direction,
+       CASE WHEN posting.debit_account_id = account.account_id THEN posting.debit_balance
+            ELSE posting.credit_balance END AS balance_after,
+       other.name::text AS other_account, posting.reference, posting.ledger_sequence,
+       to_char(posting.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS booked_at
+FROM ledger.account
+JOIN ledger.posting
+    ON account.account_id IN (posting.debit_account_id, posting.credit_account_id)
+JOIN ledger.account AS other
+    ON other.account_id = posting.debit_account_id + posting.credit_account_id
+                          - account.account_id
+WHERE account.name = $1
+ORDER BY posting.ledger_sequence DESC
+LIMIT $2;
+
+-- name: payment_entries
+SELECT posting.amount, posting.debit_balance, posting.credit_balance, posting.value_date::text,
+       posting.currency
+FROM ledger.transaction AS known
+JOIN ledger.posting ON posting.ledger_sequence = known.ledger_sequence
+    AND posting.decided_at = known.decided_at
+WHERE known.transaction_id = $1::uuid;
+
+-- name: payment_repeats
+SELECT source.topic, source.partition, repeat.source_offset AS "offset",
+       to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS recorded_at
+FROM ledger.repeat JOIN ledger.source USING (source_id)
+WHERE transaction_id = $1::uuid ORDER BY recorded_at, source_id, source_offset LIMIT $2;
+
+-- name: payment_conflicts
+SELECT source.topic, source.partition, conflict.source_offset AS "offset",
+       to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at,
+       conflict.differences::text
+FROM ledger.conflict JOIN ledger.source USING (source_id)
+WHERE transaction_id = $1::uuid ORDER BY conflict.decided_at, source_id, source_offset LIMIT $2;
+
+-- name: payment_dead_letters
+SELECT source.topic, source.partition, letter.source_offset AS "offset", letter.reason AS reason,
+       letter.pointer, letter.detail,
+       to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS received_at
+FROM ledger.dead_letter AS letter JOIN ledger.source USING (source_id)
+WHERE transaction_id = $1::uuid ORDER BY received_at, source_id, source_offset LIMIT $2;
+
+-- name: payment_reversed
+SELECT original_amount, reversed_amount FROM ledger.reversal_total
+WHERE original_transaction_id = $1::uuid;
+
+-- name: payment_reversals
+SELECT transaction_id::text, amount, ledger_sequence,
+       to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at
+FROM ledger.posting WHERE original_transaction_id = $1::uuid ORDER BY ledger_sequence LIMIT $2;
+
+-- name: standing
+SELECT position.source_id, source.incarnation::text, position.claimed_by,
+       position.claimed_at::text, position.first_offset, position.next_offset,
+       position.delivered_offset, source.opened_by, source.reason, source.opened_at::text
+FROM ledger.position JOIN ledger.source USING (source_id)
+WHERE position.topic = $1 AND position.partition = $2;
+
+-- name: decisions
+SELECT decided_at::text, decided_by, old_next, new_next, reason FROM ledger.operator_decision
+WHERE topic = $1 AND partition = $2 ORDER BY decision_id;
+
+-- name: hold_position
+SELECT source_id, next_offset FROM ledger.position
+WHERE topic = $1 AND partition = $2 FOR NO KEY UPDATE;
+
+-- name: begin_source
+INSERT INTO ledger.source (topic, partition, incarnation, opened_by, reason)
+VALUES ($1, $2, gen_random_uuid(), $3, $4) RETURNING source_id;
+
+-- name: move_position
+-- The fresh claim fences every worker that still reads the old log.
+UPDATE ledger.position SET
+    source_id = $3, claim = gen_random_uuid(), claimed_by = $4, claimed_at = clock_timestamp(),
+    first_offset = $5, next_offset = $5, delivered_offset = $5,
+    last_offset = NULL, last_digest = NULL
+WHERE topic = $1 AND partition = $2;
+
+-- name: record_decision
+INSERT INTO ledger.operator_decision (
+    decided_by, topic, partition, old_source_id, old_next, new_source_id, new_next, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
