@@ -218,6 +218,7 @@ class Conveyor:
         self._reader.lost(logs, wait=isinstance(error, FencedError))
         if isinstance(error, RewoundError):
             await self._until_done("ledger", partial(self._on_restored, str(error)))
+            self._reader.set_back()
 
     async def _post_halves(self, batch: Batch, error: UnpostableError) -> Answered:
         """Find the record that PostgreSQL refuses by halves; alone, it becomes a dead letter."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from processor.batch import Answered, Batch, Run
+from processor.batch import Answered, Batch, Log, Run
 from processor.core.answers import Arrival, First
 from processor.core.books import Source
 from processor.core.commands import Command
@@ -22,7 +22,7 @@ from processor.core.decode import Decoder
 from processor.emit import Emitter
 from processor.keys import KeyFields, odd_keys
 from processor.ledger import Ledger
-from processor.post import Delivered, post
+from processor.post import post
 from processor.telemetry import Telemetry
 from processor.timelines import Timelines
 
@@ -70,7 +70,8 @@ class Line:
         self.acknowledger = acknowledger
         self.telemetry = telemetry
         self.key_fields = key_fields
-        self.delivered: Delivered = {}
+        self.delivered: dict[Log, int] = {}
+        """How far outcomes were delivered, by claim: one that was lost says nothing of the next."""
 
     def prepare(self, runs: list[Run]) -> Batch:
         """Decode each record once, and ask the table which ids it has seen. No waiting."""
@@ -87,7 +88,12 @@ class Line:
         Decide and commit in one PostgreSQL transaction. From its commit on the money has moved.
         """
         with self.telemetry.step("post"):
-            return await post(batch, self.ledger, self.timelines, self.delivered)
+            delivered = {
+                (run.log.topic, run.log.partition): self.delivered[run.log]
+                for run in batch.runs
+                if run.log in self.delivered
+            }
+            return await post(batch, self.ledger, self.timelines, delivered)
 
     async def finish(self, answered: Answered) -> None:
         """
@@ -104,7 +110,7 @@ class Line:
                 ]
             )
         for run in answered.batch.runs:
-            self.delivered[run.log.topic, run.log.partition] = run.end
+            self.delivered[run.log] = run.end
         self.acknowledger.acknowledge(answered.batch.runs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -211,6 +212,7 @@ class PostgresLedger:
     def __init__(self, settings: ConnectionSettings) -> None:
         self._posting = LedgerConnection(settings)
         self._other = LedgerConnection(settings)
+        self._asking = asyncio.Lock()
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[PostgresSession]:
@@ -242,9 +244,10 @@ class PostgresLedger:
             self._posting.abandon()
 
     async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
-        connection = await self._other.get()
-        with translated():
-            return await connection.fetch(SQL[name], *arguments)
+        async with self._asking:
+            connection = await self._other.get()
+            with translated():
+                return await connection.fetch(SQL[name], *arguments)
 
     async def timelines(self) -> list[Timeline]:
         """Read all timelines, oldest first."""
@@ -268,23 +271,26 @@ class PostgresLedger:
         self, topic: str, partition: int, first_offset: int, claim: UUID, claimed_by: str
     ) -> Position:
         """Write the claim; open the position on the first claim ever."""
-        connection = await self._other.get()
-        with translated():
-            async with connection.transaction():
-                status = await connection.execute(SQL["claim"], topic, partition, claim, claimed_by)
-                if status == "UPDATE 0":
-                    source_id = await connection.fetchval(
-                        SQL["open_source"], topic, partition, uuid4(), claimed_by, "first claim"
+        async with self._asking:
+            connection = await self._other.get()
+            with translated():
+                async with connection.transaction():
+                    status = await connection.execute(
+                        SQL["claim"], topic, partition, claim, claimed_by
                     )
-                    await connection.execute(
-                        SQL["open_position"],
-                        topic,
-                        partition,
-                        source_id,
-                        claim,
-                        claimed_by,
-                        first_offset,
-                    )
+                    if status == "UPDATE 0":
+                        source_id = await connection.fetchval(
+                            SQL["open_source"], topic, partition, uuid4(), claimed_by, "first claim"
+                        )
+                        await connection.execute(
+                            SQL["open_position"],
+                            topic,
+                            partition,
+                            source_id,
+                            claim,
+                            claimed_by,
+                            first_offset,
+                        )
         position = await self.position(topic, partition)
         assert position is not None, "it was claimed on the line above"
         return position

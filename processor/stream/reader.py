@@ -110,6 +110,11 @@ class Reader:
         self._noted.clear()
         self._health.claims(set())
 
+    def set_back(self) -> None:
+        """Forget what was posted too: the ledger was set back, in quiet partitions as well."""
+        self._posted.clear()
+        self.forget()
+
     async def claim(self, assigned: Iterable[TP]) -> set[TP]:
         """
         Give the partitions that may be read now, claiming those that are not claimed yet.
@@ -233,12 +238,17 @@ class Reader:
                     self._not_before[tp] = time.monotonic() + self._fenced_wait_s
         self._health.claims(set(self._claims))
 
-    async def note_delivered(self, delivered: dict[tuple[str, int], int]) -> None:
-        """Write how far outcomes were delivered, for claims that hold and only where it changed."""
+    async def note_delivered(self, delivered: dict[Log, int]) -> None:
+        """
+        Write how far outcomes were delivered, for claims that hold and only where it changed. What
+        was delivered under other claims is struck off the list.
+        """
+        for gone in delivered.keys() - {claim.log for claim in self._claims.values()}:
+            del delivered[gone]
         changed = {
-            claim.log: delivered[tp]
+            claim.log: delivered[claim.log]
             for tp, claim in self._claims.items()
-            if delivered.get(tp, 0) > self._noted.get(tp, 0)
+            if delivered.get(claim.log, 0) > self._noted.get(tp, 0)
         }
         if changed:
             await self._ledger.delivered(changed)
