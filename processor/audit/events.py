@@ -221,6 +221,8 @@ async def _values(
     start = (await reader.beginning_offsets([tp]))[tp]
     end = (await reader.end_offsets([tp]))[tp]
     tally.is_whole = tally.is_whole and start == 0
+    if start == end:
+        return
     reader.assign([tp])
     reader.seek(tp, start)
     loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,6 +24,9 @@ FETCH_WAIT_MS: Final = 50
 FETCH_RECORDS_MAX: Final = 2_000
 FETCH_BYTES_MAX: Final = 65_536
 """Of each look: a hole is small, and what follows it is not wanted."""
+
+STOP_TIMEOUT_S: Final = 1.0
+"""How long a reader may take to stop before it is cancelled."""
 
 LOOK_TIMEOUT_S: Final = 15.0
 """How long reading one stretch of a log may take without getting on."""
@@ -56,7 +59,11 @@ async def consumer(
             await reader.start()
             yield reader
     finally:
-        await reader.stop()
+        # aiokafka's fetcher can swallow the one cancellation that its stop waits for, where an
+        # assignment has just changed; the second, by the timeout, gets through.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await reader.stop()
 
 
 class BrokerLook:
