@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import socket
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +16,11 @@ from msgspec import Meta
 from processor.errors import SettingsError
 
 PREFIX: Final = "PROCESSOR_"
+PORT_MAX: Final = 65_535
+_SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^\s:@/,\[\]]+)(?::([0-9]{1,5}))?")
+_PASSWORD: Final = re.compile(r"(\b(?:ssl)?password=)[^&]*")
+_BOUND: Final = re.compile(r"Expected `(?:int|float)` (>=|<=|>|<) (\S+)")
+_BOUNDS: Final = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 SECRET_FIELDS: Final = frozenset({"kafka_sasl_password"})
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -102,7 +109,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     }
     unknown = sorted(given.keys() - set(Settings.__struct_fields__))
     if unknown:
-        raise SettingsError(f"{PREFIX}{unknown[0].upper()} is no setting; see `processor config`")
+        raise SettingsError(_unknown(unknown[0]))
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -146,19 +153,61 @@ def _check(settings: Settings) -> None:
             settings.database_url.startswith(("postgresql://", "postgres://")),
             "DATABASE_URL must begin with postgresql://",
         ),
+        (
+            _has_port(settings.database_url),
+            "DATABASE_URL has a port that is none",
+        ),
+        (
+            all(_is_server(one) for one in settings.kafka_bootstrap_servers.split(",")),
+            "KAFKA_BOOTSTRAP_SERVERS must be HOST:PORT, more of them after commas",
+        ),
+        (
+            settings.kafka_security_protocol in {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"},
+            "KAFKA_SECURITY_PROTOCOL must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+        ),
+        (
+            settings.kafka_sasl_mechanism in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"},
+            "KAFKA_SASL_MECHANISM must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+        ),
     )
     for holds, line in rules:
         if not holds:
             raise SettingsError(PREFIX + line)
 
 
+def _unknown(field: str) -> str:
+    near = difflib.get_close_matches(field, Settings.__struct_fields__, n=1)
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"{PREFIX}{field.upper()} is no setting{hint}"
+
+
 def _told(error: str) -> str:
+    """Say in plain words what msgspec says of a value, without the value: it may be a secret."""
     what, _, where = error.partition(" - at `$.")
-    return f"{PREFIX}{where.rstrip('`').upper()}: {what}" if where else error
+    name = PREFIX + where.rstrip("`").upper()
+    bound = _BOUND.fullmatch(what)
+    if bound is not None:
+        return f"{name} must be {_BOUNDS[bound[1]]} {bound[2].removesuffix('.0')}"
+    kind = "a whole number" if "`int`" in what else "a number"
+    return f"{name} must be {kind}"
+
+
+def _is_server(server: str) -> bool:
+    found = _SERVER.fullmatch(server.strip())
+    return found is not None and (found[1] is None or 1 <= int(found[1]) <= PORT_MAX)
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of a database URL, if it has one, can be one."""
+    places = urlsplit(url).netloc.rpartition("@")[2]
+    return not places or all(_is_server(place) for place in places.split(","))
 
 
 def _masked_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    netloc = parts.netloc
+    if parts.password is not None:
+        user, _, place = netloc.rpartition("@")
+        netloc = f"{user.partition(':')[0]}:***@{place}"
+    query = "?" + _PASSWORD.sub(r"\1***", parts.query) if parts.query else ""
+    return f"{parts.scheme}://{netloc}{parts.path}{query}"

@@ -14,18 +14,28 @@ from processor.cli.operate import config, migrate, position, topics, worker
 from processor.cli.talk import outcomes, send
 from processor.cli.verify import verify
 from processor.contracts import ContractError
-from processor.errors import OutageError, ProcessorError, SettingsError
+from processor.errors import FaultError, OutageError, ProcessorError, SettingsError
 
 EXIT_CONFIG: Final = 78
 EXIT_UNAVAILABLE: Final = 69
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
+EXIT_FAULT: Final = 70
+_TRACEBACK: Final = "--traceback"
+_STATUSES: Final = (
+    ((SettingsError, ContractError), EXIT_CONFIG),
+    (OutageError, EXIT_UNAVAILABLE),
+    (FaultError, EXIT_FAULT),
+    (ProcessorError, EXIT_FAILED),
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(_TRACEBACK, is_flag=True, hidden=True)
 @click.version_option(__version__, prog_name="processor")
-def cli() -> None:
+def cli(*, traceback: bool) -> None:
     """Payments core: commands from Kafka become posted double entries and outcome events."""
+    del traceback  # read by `main`, where errors end
 
 
 for command in (
@@ -57,15 +67,19 @@ def main() -> NoReturn:
         sys.exit(ended.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
-    except (SettingsError, ContractError) as error:
-        _fail(error, EXIT_CONFIG)
-    except OutageError as error:
-        _fail(error, EXIT_UNAVAILABLE)
-    except ProcessorError as error:
-        _fail(error, EXIT_FAILED)
+    except Exception as error:
+        if _TRACEBACK in sys.argv:
+            raise
+        _fail(error)
     sys.exit(0)
 
 
-def _fail(error: Exception, status: int) -> NoReturn:
-    click.echo(f"processor: {error}", err=True)
-    sys.exit(status)
+def _fail(error: Exception) -> NoReturn:
+    """End with the status of an error; one that nobody foresaw is a bug, told in one line as well."""
+    for kinds, status in _STATUSES:
+        if isinstance(error, kinds):
+            click.echo(f"processor: {error}", err=True)
+            sys.exit(status)
+    line = f"{type(error).__name__}: {error}".partition("\n")[0]
+    click.echo(f"processor: a bug: {line} ({_TRACEBACK} before the command shows where)", err=True)
+    sys.exit(EXIT_FAULT)

@@ -50,13 +50,15 @@ def worker() -> None:
 def migrate(*, test_ledger: bool) -> None:
     """Create the ledger in the database, or bring it up to date."""
     from processor.ledger import migrate as migration  # noqa: PLC0415 - as above
+    from processor.ledger.reading import explained  # noqa: PLC0415 - as above
 
     settings = settings_module.read()
-    done = run_async(
-        migration.migrate(
-            _owner(settings), contract_folders()[0] / "ledger", test_ledger=test_ledger
+    with explained():
+        done = run_async(
+            migration.migrate(
+                _owner(settings), contract_folders()[0] / "ledger", test_ledger=test_ledger
+            )
         )
-    )
     kind = "test ledger" if done.is_test else "ledger"
     if done.applied:
         click.echo(f"{kind}: applied {', '.join(done.applied)}")
