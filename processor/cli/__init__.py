@@ -75,7 +75,7 @@ def main() -> NoReturn:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """End with the status of an error; one that nobody foresaw is a bug, told in one line as well."""
+    """End with the status of an error; one that nobody foresaw is a bug, told in one line too."""
     for kinds, status in _STATUSES:
         if isinstance(error, kinds):
             click.echo(f"processor: {error}", err=True)
