@@ -39,7 +39,8 @@ fi
 
 say "setup: installing the locked packages into $venv ($("$python" --version))"
 [ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$python" "$venv"
-sync=("$uv" pip sync --python "$venv/bin/python" --require-hashes --compile-bytecode requirements/dev.txt)
+sync=("$uv" pip sync --python "$venv/bin/python" --require-hashes --compile-bytecode
+  requirements/dev.txt)
 if [ -t 2 ]; then
   "${sync[@]}"  # shows a bar for each download
 else

@@ -66,6 +66,25 @@ def connection_settings(
     )
 
 
+def command_topics(settings: Settings, contract: Contract) -> list[str]:
+    """Name every topic of commands: those whose records have the schema of a command."""
+    schema = contract.topics[COMMANDS].schema
+    return [settings.topic(spec.name) for spec in contract.topics.values() if spec.schema == schema]
+
+
+def _emitter(settings: Settings, contract: Contract, timelines: Timelines) -> Emitter:
+    dead_letters = contract.topics[DEAD_LETTERS]
+    ids = EventIds(timelines.incarnations, timelines.tokens)
+    return Emitter(
+        producer_maker(settings),
+        EventWriter(ids, timelines.of_sequence),
+        outcomes_topic=settings.topic(contract.topics[OUTCOMES].name),
+        dead_letters_topic=settings.topic(dead_letters.name),
+        dead_letter_bytes_max=dead_letters.record_bytes_max - ENVELOPE_BYTES,
+        delivery_timeout_s=settings.delivery_timeout_s,
+    )
+
+
 class Worker:
     """One worker process: everything it consists of, wired."""
 
@@ -89,28 +108,8 @@ class Worker:
             run_records_max=settings.run_records_max,
             fenced_wait_s=settings.fenced_wait_s,
         )
-        commands_schema = contract.topics[COMMANDS].schema
         self.stream = application.build(
-            application.StreamSettings(
-                group=settings.topic_prefix + settings.consumer_group,
-                bootstrap_servers=settings.kafka_bootstrap_servers.split(","),
-                credentials=application.credentials(settings),
-                topics=[
-                    settings.topic(spec.name)
-                    for spec in contract.topics.values()
-                    if spec.schema == commands_schema
-                ],
-                data_dir=Path(settings.data_dir),
-                commit_interval_s=settings.commit_interval_s,
-                session_timeout_s=settings.session_timeout_s,
-                heartbeat_interval_s=settings.heartbeat_interval_s,
-                poll_interval_max_s=settings.poll_interval_max_s,
-                rebalance_timeout_s=settings.rebalance_timeout_s,
-                fetch_partition_bytes_max=settings.fetch_partition_bytes_max,
-                fetch_records_max=settings.batch_records_max,
-            ),
-            self.reader,
-            self.intake,
+            settings, command_topics(settings, contract), self.reader, self.intake
         )
         self.table = application.build_table(
             self.stream,
@@ -120,18 +119,7 @@ class Worker:
                 entry_ttl_s=settings.table_entry_ttl_s,
             ),
         )
-        dead_letters = contract.topics[DEAD_LETTERS]
-        self.emitter = Emitter(
-            producer_maker(settings),
-            EventWriter(
-                EventIds(self.timelines.incarnations, self.timelines.tokens),
-                self.timelines.of_sequence,
-            ),
-            outcomes_topic=settings.topic(contract.topics[OUTCOMES].name),
-            dead_letters_topic=settings.topic(dead_letters.name),
-            dead_letter_bytes_max=dead_letters.record_bytes_max - ENVELOPE_BYTES,
-            delivery_timeout_s=settings.delivery_timeout_s,
-        )
+        self.emitter = _emitter(settings, contract, self.timelines)
         self.line = Line(
             decoder=Decoder(contract, command_bytes_max=settings.command_bytes_max),
             table=self.table,
@@ -280,7 +268,7 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
             await worker.conveyor.stop()
             await worker.close()
     except TimeoutError:
-        log.error("worker.stop_deadline_passed", limit_s=worker.settings.stop_deadline_s)  # noqa: TRY400
+        log.error("worker.stop_deadline_passed", limit_s=worker.settings.stop_deadline_s)  # noqa: TRY400 - told as one line
         os._exit(EXIT_ABANDONED)
     log.info("worker.stopped")
     return EXIT_CLEAN

@@ -1,5 +1,6 @@
--- What a ledger of transfers must keep whoever writes it: the tables, indexes, constraints and statement trigger of
--- the product, written down once and left alone, so that figures of different times can be held against each other.
+-- What a ledger of transfers must keep whoever writes it: the tables, indexes, constraints and
+-- statement trigger of the product, written down once and left alone, so that figures of different
+-- times can be held against each other.
 
 CREATE SCHEMA ceiling;
 
@@ -80,13 +81,15 @@ BEGIN
     END LOOP;
     FOR ahead IN 0..1 LOOP
         EXECUTE format(
-            'CREATE TABLE ceiling.posting_%s PARTITION OF ceiling.posting FOR VALUES FROM (%L) TO (%L)', ahead,
+            'CREATE TABLE ceiling.posting_%s PARTITION OF ceiling.posting FOR VALUES
+                FROM (%L) TO (%L)', ahead,
             (month_start + make_interval(months => ahead))::text || '+00',
             (month_start + make_interval(months => ahead + 1))::text || '+00');
     END LOOP;
 END $$;
 
--- Moves the balances, one update per touched account, and holds each posting against its registered id.
+-- Moves the balances, one update per touched account, and holds each posting against its registered
+-- id.
 CREATE FUNCTION ceiling.apply_postings() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ceiling, pg_temp AS $$
 DECLARE

@@ -6,7 +6,8 @@ SELECT name::text AS account, currency, kind, status, posted, held, overdraft_li
 FROM ledger.account WHERE name = $1;
 
 -- name: account_entries
--- The newest entries of an account. Postings are walked from the end: they have no index by account.
+-- The newest entries of an account. Postings are walked from the end: they have no index by
+-- account.
 SELECT posting.transaction_id::text, posting.type, posting.amount, posting.currency,
        CASE WHEN posting.debit_account_id = account.account_id THEN 'debit' ELSE 'credit' END
            AS direction,

@@ -1,4 +1,5 @@
--- Every statement that the worker sends. `-- name: x` starts one; what follows on that comment says what it is for.
+-- Every statement that the worker sends. `-- name: x` starts one; what follows on that comment says
+-- what it is for.
 
 -- name: fence
 -- Locks the batch's positions in one order, and tells on which timeline it is decided.
@@ -11,7 +12,8 @@ FOR NO KEY UPDATE;
 
 -- name: decided
 -- The recorded first answers of transaction ids, wherever they lie.
-SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_version, t.ledger_sequence,
+SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_version,
+    t.ledger_sequence,
        to_char(t.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at,
        coalesce(p.type, c.type, r.type) AS type,
        coalesce(p.channel, c.channel, r.channel) AS channel,
@@ -42,42 +44,51 @@ SELECT 'repeat' AS kind, a.source_id, a.source_offset, a.timeline_id,
        to_char(a.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
        NULL AS reason, NULL AS pointer, NULL AS detail, NULL AS transaction_id, NULL AS channel
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
-JOIN ledger.repeat a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high
+JOIN ledger.repeat a ON a.source_id = w.source_id AND a.source_offset >= w.low
+    AND a.source_offset < w.high
 UNION ALL
 SELECT 'conflict', a.source_id, a.source_offset, a.timeline_id,
        to_char(a.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        NULL, NULL, NULL, NULL, NULL
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
-JOIN ledger.conflict a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high
+JOIN ledger.conflict a ON a.source_id = w.source_id AND a.source_offset >= w.low
+    AND a.source_offset < w.high
 UNION ALL
 SELECT 'dead_letter', a.source_id, a.source_offset, a.timeline_id,
        to_char(a.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        a.reason, a.pointer, a.detail, a.transaction_id::text, a.channel
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (source_id, low, high)
-JOIN ledger.dead_letter a ON a.source_id = w.source_id AND a.source_offset >= w.low AND a.source_offset < w.high;
+JOIN ledger.dead_letter a ON a.source_id = w.source_id AND a.source_offset >= w.low
+    AND a.source_offset < w.high;
 
 -- name: lock
 -- Locks accounts in the global order; the rows are as they are under the lock.
-SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit FROM ledger.lock_accounts($1);
+SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit
+    FROM ledger.lock_accounts($1);
 
 -- name: reversed_totals
--- How much of each original was given back. Sent after the locks, so that it sees what they waited for.
+-- How much of each original was given back. Sent after the locks, so that it sees what they waited
+-- for.
 SELECT original_transaction_id::text, reversed_amount FROM ledger.reversal_total
 WHERE original_transaction_id = ANY ($1::uuid[]);
 
 -- name: clock
--- The clock and the ledger_sequences of a batch. Sent after the locks: this is the serialisation order.
+-- The clock and the ledger_sequences of a batch. Sent after the locks: this is the serialisation
+-- order.
 SELECT moment AS now,
        (extract(epoch FROM moment) * 1000000)::bigint AS now_us,
        to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now_text,
-       ARRAY(SELECT nextval('ledger.ledger_sequence') FROM generate_series(1, $1::integer)) AS sequences
+       ARRAY(SELECT nextval('ledger.ledger_sequence') FROM generate_series(1, $1::integer))
+           AS sequences
 FROM clock_timestamp() AS moment;
 
 -- name: insert_accounts
--- New accounts, in the order of their names so that two workers can't wait for each other in a circle.
+-- New accounts, in the order of their names so that two workers can't wait for each other in a
+-- circle.
 INSERT INTO ledger.account (name, currency, kind, overdraft_limit, opened_at)
 SELECT n.name, n.currency, n.kind, n.overdraft_limit, $5
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS n (name, currency, kind, overdraft_limit)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS n (name, currency, kind,
+    overdraft_limit)
 ORDER BY n.name
 ON CONFLICT (name) DO NOTHING
 RETURNING account_id, name::text;
@@ -85,52 +96,70 @@ RETURNING account_id, name::text;
 -- name: insert_account_changes
 -- Commands that were carried out without moving money.
 INSERT INTO ledger.account_change (
-    ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type, channel,
+    ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
+        channel,
     reference, metadata, details)
-SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account, n.currency, n.type, n.channel,
+SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account,
+    n.currency, n.type, n.channel,
        n.reference, n.metadata, n.details
-FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
+    $8::text[], $9::text[],
             $10::text[], $11::text[], $12::text[])
-     AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type, channel, reference,
+     AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
+         channel, reference,
            metadata, details);
 
 -- name: insert_refusals
 -- Refused commands: a refused id stays refused.
 INSERT INTO ledger.refusal (
-    ledger_sequence, decided_at, transaction_id, source_id, source_offset, reason, account, debit_account,
+    ledger_sequence, decided_at, transaction_id, source_id, source_offset, reason, account,
+        debit_account,
     credit_account, amount, currency, type, channel, reference, metadata, details)
-SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.reason, n.account, n.debit_account,
+SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.reason, n.account,
+    n.debit_account,
        n.credit_account, n.amount, n.currency, n.type, n.channel, n.reference, n.metadata, n.details
-FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])
-     AS n (ledger_sequence, transaction_id, source_id, source_offset, reason, account, debit_account, credit_account,
+FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
+    $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+                $16::text[])
+     AS n (ledger_sequence, transaction_id, source_id, source_offset, reason, account,
+         debit_account, credit_account,
            amount, currency, type, channel, reference, metadata, details);
 
 -- name: insert_repeats
-INSERT INTO ledger.repeat (source_id, source_offset, transaction_id, ledger_sequence, timeline_id, recorded_at)
+INSERT INTO ledger.repeat (source_id, source_offset, transaction_id, ledger_sequence, timeline_id,
+    recorded_at)
 SELECT n.source_id, n.source_offset, n.transaction_id, n.ledger_sequence, $5, $6
 FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[])
      AS n (source_id, source_offset, transaction_id, ledger_sequence);
 
 -- name: insert_conflicts
 INSERT INTO ledger.conflict (
-    source_id, source_offset, transaction_id, first_sequence, timeline_id, decided_at, type, channel, differences)
-SELECT n.source_id, n.source_offset, n.transaction_id, n.first_sequence, $8, $9, n.type, n.channel, n.differences::jsonb
-FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+    source_id, source_offset, transaction_id, first_sequence, timeline_id, decided_at, type,
+        channel, differences)
+SELECT n.source_id, n.source_offset, n.transaction_id, n.first_sequence, $8, $9, n.type, n.channel,
+    n.differences::jsonb
+FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[],
+    $7::text[])
      AS n (source_id, source_offset, transaction_id, first_sequence, type, channel, differences);
 
 -- name: insert_dead_letters
 INSERT INTO ledger.dead_letter (
-    source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value, headers, timeline_id,
+    source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value,
+        headers, timeline_id,
     received_at)
-SELECT n.source_id, n.source_offset, n.reason, n.pointer, n.detail, n.transaction_id, n.channel, n.key, n.value,
+SELECT n.source_id, n.source_offset, n.reason, n.pointer, n.detail, n.transaction_id, n.channel,
+    n.key, n.value,
        n.headers, $11, $12
-FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::bytea[],
+FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[],
+    $7::text[], $8::bytea[],
             $9::bytea[], $10::text[])
-     AS n (source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value, headers);
+     AS n (source_id, source_offset, reason, pointer, detail, transaction_id, channel, key, value,
+         headers);
 
 -- name: insert_holes
--- Only what lies beyond the position: the holes of a redelivered run were noted before. Sent before `advance`.
+-- Only what lies beyond the position: the holes of a redelivered run were noted before. Sent before
+-- `advance`.
 INSERT INTO ledger.hole (source_id, from_offset, to_offset, recorded_at)
 SELECT n.source_id, greatest(n.from_offset, p.next_offset), n.to_offset, clock_timestamp()
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n (source_id, from_offset, to_offset)
@@ -152,12 +181,14 @@ WHERE p.topic = n.topic AND p.partition = n.partition;
 
 -- name: delivered
 -- How far outcomes were delivered, when no further batch carries it along.
-UPDATE ledger.position AS p SET delivered_offset = least(greatest(p.delivered_offset, n.delivered), p.next_offset)
+UPDATE ledger.position AS p SET delivered_offset = least(greatest(p.delivered_offset, n.delivered),
+    p.next_offset)
 FROM unnest($1::uuid[], $2::bigint[]) AS n (claim, delivered)
 WHERE p.claim = n.claim AND p.delivered_offset < n.delivered;
 
 -- name: position
-SELECT p.topic, p.partition, p.source_id, s.incarnation, p.claim, p.first_offset, p.next_offset, p.delivered_offset,
+SELECT p.topic, p.partition, p.source_id, s.incarnation, p.claim, p.first_offset, p.next_offset,
+    p.delivered_offset,
        p.last_offset, p.last_digest
 FROM ledger.position p JOIN ledger.source s USING (source_id)
 WHERE p.topic = $1 AND p.partition = $2;
@@ -194,7 +225,8 @@ SELECT current_setting('server_version') AS version,
        current_setting('synchronous_standby_names') AS synchronous_standby_names,
        current_setting('fsync') AS fsync,
        substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS server,
-       (SELECT timeline.server FROM ledger.timeline ORDER BY timeline_id DESC LIMIT 1) AS known_server;
+       (SELECT timeline.server FROM ledger.timeline ORDER BY timeline_id DESC LIMIT 1)
+           AS known_server;
 
 -- name: create_month_partitions
 SELECT ledger.create_month_partitions($1);

@@ -5,7 +5,6 @@ The Faust application: one agent on the command topics, our consumer of runs, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -26,6 +25,9 @@ STREAM_BUFFER_RUNS: Final = 64
 
 METADATA_AGE_MAX_MS: Final = 10_000
 """How soon it is noticed that a topic was made anew."""
+
+REQUEST_TIMEOUT_LEAST_S: Final = 30.0
+"""How long a request to the broker may take at least; Faust wants it above the session timeout."""
 
 AGENT: Final = "commands"
 
@@ -61,47 +63,14 @@ class PaymentsApp(faust.App):
         )
 
 
-class StreamSettings:
-    """What Faust must know; times in seconds."""
-
-    def __init__(
-        self,
-        *,
-        group: str,
-        bootstrap_servers: Sequence[str],
-        credentials: CredentialsT | None,
-        topics: Sequence[str],
-        data_dir: Path,
-        commit_interval_s: float,
-        session_timeout_s: float,
-        heartbeat_interval_s: float,
-        poll_interval_max_s: float,
-        rebalance_timeout_s: float,
-        fetch_partition_bytes_max: int,
-        fetch_records_max: int,
-    ) -> None:
-        self.group = group
-        self.bootstrap_servers = bootstrap_servers
-        self.credentials = credentials
-        self.topics = topics
-        self.data_dir = data_dir
-        self.commit_interval_s = commit_interval_s
-        self.session_timeout_s = session_timeout_s
-        self.heartbeat_interval_s = heartbeat_interval_s
-        self.poll_interval_max_s = poll_interval_max_s
-        self.rebalance_timeout_s = rebalance_timeout_s
-        self.fetch_partition_bytes_max = fetch_partition_bytes_max
-        self.fetch_records_max = fetch_records_max
-
-
-def build(settings: StreamSettings, reader: Reader, intake: Intake) -> PaymentsApp:
-    """Build the application with its one agent. Nothing is started."""
+def build(settings: Settings, topics: Sequence[str], reader: Reader, intake: Intake) -> PaymentsApp:
+    """Build the application with its one agent on `topics`. Nothing is started."""
     app = PaymentsApp(
-        settings.group,
+        settings.topic_prefix + settings.consumer_group,
         reader=reader,
-        broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
-        broker_credentials=settings.credentials,
-        datadir=str(settings.data_dir),
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=credentials(settings),
+        datadir=settings.data_dir,
         autodiscover=False,
         web_enabled=False,
         topic_allow_declare=False,
@@ -111,24 +80,22 @@ def build(settings: StreamSettings, reader: Reader, intake: Intake) -> PaymentsA
         stream_buffer_maxsize=STREAM_BUFFER_RUNS,
         stream_wait_empty=True,
         consumer_auto_offset_reset="none",
-        consumer_metadata_max_age_ms=METADATA_AGE_MAX_MS,
         consumer_max_fetch_size=settings.fetch_partition_bytes_max,
-        broker_max_poll_records=settings.fetch_records_max,
+        broker_max_poll_records=settings.batch_records_max,
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_interval_s,
         broker_max_poll_interval=settings.poll_interval_max_s,
         broker_rebalance_timeout=settings.rebalance_timeout_s,
-        broker_request_timeout=max(30.0, settings.session_timeout_s),
+        broker_request_timeout=max(REQUEST_TIMEOUT_LEAST_S, settings.session_timeout_s),
         worker_redirect_stdouts=False,
         id_format="{id}",
     )
-    topic = app.topic(*settings.topics, schema=RunSchema(), internal=False, acks=True)
+    topic = app.topic(*topics, schema=RunSchema(), internal=False, acks=True)
 
     async def receive(stream: Any) -> None:
         """
-        Pass runs on, and never raise: an agent that fails is restarted over messages that nobody
-        saw.
+        Pass runs on, and never raise: a failed agent is restarted over messages that nobody saw.
         """
         async for event in stream.noack().events():
             intake.put(event.value, event.message)

@@ -1,4 +1,5 @@
--- The record of what was applied. Comes before everything else, because applying a migration writes a row here.
+-- The record of what was applied. Comes before everything else, because applying a migration writes
+-- a row here.
 
 CREATE SCHEMA ledger;
 

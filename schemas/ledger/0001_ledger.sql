@@ -1,14 +1,14 @@
 -- The ledger: who may ask what, what was asked, what was answered, and what money moved.
 -- Apply before the code of the same release is started. Forward only; never edited once released.
 --
--- Three rules shape every table:
---   * what is recorded is never updated or deleted (triggers at the end refuse it, for the owner too);
---   * balances are moved by the insertion of postings and by nothing else, so they are the sum of the entries;
---   * money is a bigint of minor units.
+-- Three rules shape every table: * what is recorded is never updated or deleted (triggers at the
+-- end refuse it, for the owner too); * balances are moved by the insertion of postings and by
+-- nothing else, so they are the sum of the entries; * money is a bigint of minor units.
 
 CREATE SCHEMA reporting;
 
--- One row: which ledger this is. A test ledger may be filled with invented money; the mark is set at birth.
+-- One row: which ledger this is. A test ledger may be filled with invented money; the mark is set
+-- at birth.
 CREATE TABLE ledger.identity (
     only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     ledger_id  uuid NOT NULL,
@@ -16,8 +16,9 @@ CREATE TABLE ledger.identity (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- The lives of this ledger. A restore or a failover starts a new one, so that answers decided anew get event ids
--- of their own. A record belongs to the last timeline whose from_sequence is not above its ledger_sequence.
+-- The lives of this ledger. A restore or a failover starts a new one, so that answers decided anew
+-- get event ids of their own. A record belongs to the last timeline whose from_sequence is not
+-- above its ledger_sequence.
 CREATE TABLE ledger.timeline (
     timeline_id   integer PRIMARY KEY,
     token         uuid NOT NULL UNIQUE,
@@ -27,7 +28,8 @@ CREATE TABLE ledger.timeline (
     reason        text NOT NULL
 );
 
--- The serialisation order of all decisions: drawn after the locks are held. Gaps mean rolled-back attempts.
+-- The serialisation order of all decisions: drawn after the locks are held. Gaps mean rolled-back
+-- attempts.
 CREATE SEQUENCE ledger.ledger_sequence AS bigint START 1;
 
 CREATE TABLE ledger.currency (
@@ -35,7 +37,8 @@ CREATE TABLE ledger.currency (
     digits smallint NOT NULL CHECK (digits BETWEEN 0 AND 4)
 );
 
--- One log that commands were read from. A topic that was recreated is another source, with another incarnation.
+-- One log that commands were read from. A topic that was recreated is another source, with another
+-- incarnation.
 CREATE TABLE ledger.source (
     source_id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic       text NOT NULL,
@@ -46,8 +49,9 @@ CREATE TABLE ledger.source (
     reason      text NOT NULL
 );
 
--- How far each partition has been posted (next_offset) and answered (delivered_offset), and who may go on (claim).
--- last_offset and last_digest identify the record just before next_offset: another record there is another log.
+-- How far each partition has been posted (next_offset) and answered (delivered_offset), and who may
+-- go on (claim). last_offset and last_digest identify the record just before next_offset: another
+-- record there is another log.
 CREATE TABLE ledger.position (
     topic            text NOT NULL,
     partition        integer NOT NULL,
@@ -66,7 +70,8 @@ CREATE TABLE ledger.position (
     CONSTRAINT last_is_whole CHECK ((last_offset IS NULL) = (last_digest IS NULL))
 ) WITH (fillfactor = 50);
 
--- Checked when a name comes in, not again on each change of the balance: that is what the domain is for.
+-- Checked when a name comes in, not again on each change of the balance: that is what the domain is
+-- for.
 CREATE DOMAIN ledger.account_name AS text CHECK (VALUE ~ '^[A-Za-z0-9._:-]{1,64}$');
 
 CREATE TABLE ledger.account (
@@ -96,7 +101,8 @@ CREATE TABLE ledger.transaction (
     CONSTRAINT transaction_id_once PRIMARY KEY (transaction_id)
 ) PARTITION BY HASH (transaction_id);
 
--- Money that moved: one row names both sides, so it is balanced by its shape. The balances are those after it.
+-- Money that moved: one row names both sides, so it is balanced by its shape. The balances are
+-- those after it.
 CREATE TABLE ledger.posting (
     ledger_sequence         bigint NOT NULL,
     decided_at              timestamptz NOT NULL,
@@ -121,7 +127,8 @@ CREATE TABLE ledger.posting (
     CONSTRAINT posting_has_two_sides CHECK (debit_account_id <> credit_account_id)
 ) PARTITION BY RANGE (decided_at);
 
--- How much of a posting has been given back. The bound is the row's, so two racing reversals can't both pass.
+-- How much of a posting has been given back. The bound is the row's, so two racing reversals can't
+-- both pass.
 CREATE TABLE ledger.reversal_total (
     original_transaction_id uuid PRIMARY KEY,
     original_amount         bigint NOT NULL,
@@ -145,7 +152,8 @@ CREATE TABLE ledger.account_change (
     details         text NOT NULL
 );
 
--- Commands that were refused, with what they asked for as it was answered. A refused id stays refused.
+-- Commands that were refused, with what they asked for as it was answered. A refused id stays
+-- refused.
 CREATE TABLE ledger.refusal (
     ledger_sequence bigint NOT NULL,
     decided_at      timestamptz NOT NULL,
@@ -208,7 +216,8 @@ CREATE TABLE ledger.dead_letter (
     CONSTRAINT dead_letter_once PRIMARY KEY (source_id, source_offset)
 );
 
--- Offsets that a read_committed consumer never sees: transaction markers, aborted records, compacted records.
+-- Offsets that a read_committed consumer never sees: transaction markers, aborted records,
+-- compacted records.
 CREATE TABLE ledger.hole (
     source_id   integer NOT NULL,
     from_offset bigint NOT NULL,
@@ -218,7 +227,8 @@ CREATE TABLE ledger.hole (
     CONSTRAINT hole_is_not_empty CHECK (to_offset > from_offset)
 );
 
--- What an operator decided about a partition that had stopped. Nothing starts again without such a row.
+-- What an operator decided about a partition that had stopped. Nothing starts again without such a
+-- row.
 CREATE TABLE ledger.operator_decision (
     decision_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     decided_at    timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,4 +1,5 @@
--- What readers of the database may rely on: names and columns of these views stay; columns are added at the end.
+-- What readers of the database may rely on: names and columns of these views stay; columns are
+-- added at the end.
 
 CREATE FUNCTION reporting.major(minor bigint, digits smallint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10,12 +11,14 @@ SELECT account.name::text AS account,
        account.currency,
        reporting.major(account.posted, currency.digits) AS posted,
        reporting.major(account.held, currency.digits) AS held,
-       reporting.major(account.posted - account.held + account.overdraft_limit, currency.digits) AS available,
+       reporting.major(account.posted - account.held + account.overdraft_limit, currency.digits)
+           AS available,
        account.status
 FROM ledger.account
 JOIN ledger.currency ON currency.code = account.currency;
 
--- One row per decided transaction id: postings, account changes and refusals; no repeats, conflicts or dead letters.
+-- One row per decided transaction id: postings, account changes and refusals; no repeats, conflicts
+-- or dead letters.
 CREATE VIEW reporting.payments AS
 SELECT posting.transaction_id, posting.type, 'posted' AS outcome, NULL::text AS reason,
        reporting.major(posting.amount, currency.digits) AS amount, posting.currency,
@@ -44,7 +47,8 @@ SELECT refusal.transaction_id, refusal.type, 'rejected', refusal.reason,
 FROM ledger.refusal
 JOIN ledger.source ON source.source_id = refusal.source_id;
 
--- Double entry, unfolded: two lines for each posting. balance_after is credits minus debits of the account.
+-- Double entry, unfolded: two lines for each posting. balance_after is credits minus debits of the
+-- account.
 CREATE VIEW reporting.entries AS
 SELECT posting.transaction_id, side.line, account.name::text AS account, side.direction,
        reporting.major(posting.amount, currency.digits) AS amount, posting.currency,

@@ -1,5 +1,5 @@
--- The active currencies of ISO 4217 with their digits, without metals, funds and test codes. A test holds this list
--- against the one that commands are checked with.
+-- The active currencies of ISO 4217 with their digits, without metals, funds and test codes. A test
+-- holds this list against the one that commands are checked with.
 
 INSERT INTO ledger.currency (code, digits) VALUES
     ('AED', 2), ('AFN', 2), ('ALL', 2), ('AMD', 2), ('AOA', 2), ('ARS', 2), ('AUD', 2), ('AWG', 2),

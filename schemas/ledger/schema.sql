@@ -38,8 +38,9 @@ BEGIN
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'posting_in_currency_of_accounts';
     END IF;
 
-    -- With transaction_id_once and posting_once this makes a second posting of an id impossible. The id must have been
-    -- registered by this very transaction, so that one that was refused before can't be posted later.
+    -- With transaction_id_once and posting_once this makes a second posting of an id impossible.
+    -- The id must have been registered by this very transaction, so that one that was refused
+    -- before can't be posted later.
     SELECT (SELECT count(*) FROM added) - (
         SELECT count(*) FROM added JOIN transaction USING (transaction_id)
         WHERE transaction.ledger_sequence = added.ledger_sequence
@@ -53,7 +54,8 @@ BEGIN
 
     IF EXISTS (SELECT FROM added WHERE original_transaction_id IS NOT NULL) THEN
         WITH given_back AS (
-            SELECT original_transaction_id, debit_account_id, credit_account_id, sum(amount)::bigint AS amount
+            SELECT original_transaction_id, debit_account_id, credit_account_id,
+                sum(amount)::bigint AS amount
             FROM added WHERE original_transaction_id IS NOT NULL GROUP BY 1, 2, 3
         ), summed AS (
             INSERT INTO reversal_total AS total
@@ -90,13 +92,15 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('ledger.create_month_partitions'));
     FOR ahead IN 0..months_ahead LOOP
-        month_start := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => ahead);
+        month_start := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
+            + make_interval(months => ahead);
         FOREACH parent IN ARRAY ARRAY['posting', 'refusal'] LOOP
             name := format('%s_%s', parent, to_char(month_start, 'YYYY_MM'));
             CONTINUE WHEN to_regclass('ledger.' || name) IS NOT NULL;
             EXECUTE format(
                 'CREATE TABLE ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)',
-                name, parent, month_start::text || '+00', (month_start + interval '1 month')::text || '+00');
+                name, parent, month_start::text || '+00',
+                    (month_start + interval '1 month')::text || '+00');
             PERFORM ledger.guard(('ledger.' || name)::regclass);
             IF parent = 'posting' THEN
                 PERFORM ledger.guard_posting_partition(('ledger.' || name)::regclass);
@@ -129,7 +133,8 @@ CREATE FUNCTION ledger.lock_accounts(names text[]) RETURNS TABLE(account_id bigi
     AS $$
 BEGIN
     RETURN QUERY
-        SELECT account.account_id, account.name::text, account.currency, account.kind, account.status,
+        SELECT account.account_id, account.name::text, account.currency, account.kind,
+            account.status,
                account.posted, account.held, account.overdraft_limit
         FROM account WHERE account.name = ANY (names)
         ORDER BY account.account_id

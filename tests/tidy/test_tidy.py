@@ -15,6 +15,8 @@ COLUMNS_MAX = 100
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 # Made by a program, so nobody reads them line by line.
+EXEMPTION = re.compile(r"  # (noqa|type: ignore).*")
+"""The comment that switches a rule off on its line, with the reason: it may stand out."""
 GENERATED = ("schemas/ledger/schema.sql", "LICENSE")
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base", "stuff"}
@@ -83,14 +85,14 @@ def matches(pattern: re.Pattern[str]) -> list[str]:
 
 
 def test_lines_are_at_most_100_columns() -> None:
-    """Two files side by side fit a screen (Markdown tables and locked versions excepted)."""
-    exempt = (".md", ".txt")
+    """Two files side by side fit a screen (prose and data, which can't be broken, excepted)."""
+    exempt = (".md", ".txt", ".json", ".jsonl", ".lock", ".toml")
     assert [
         f"{name(path)}:{number}"
         for path in files()
         if path.suffix not in exempt and name(path) not in GENERATED
         for number, line in enumerate(path.read_text().splitlines(), start=1)
-        if len(line) > COLUMNS_MAX
+        if len(EXEMPTION.sub("", line)) > COLUMNS_MAX
     ] == []
 
 

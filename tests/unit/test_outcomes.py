@@ -87,7 +87,8 @@ def test_the_bytes_of_a_posted_outcome() -> None:
             b'{"event_id":"%s","transaction_id":"01933a5e-7f3b-7c11-9b1a-2f3a4b5c6d7e",'
             b'"type":"deposit","outcome":"posted","reason":null,"repeat":false,"differences":[],'
             b'"ledger_sequence":1,"decided_at":"2026-11-21T10:00:00.000000Z","amount":"1.50",'
-            b'"currency":"EUR","debit_account":"cash-EUR","credit_account":"anna","channel":"mobile",'
+            b'"currency":"EUR","debit_account":"cash-EUR","credit_account":"anna",'
+            b'"channel":"mobile",'
             b'"source":{"topic":"payments.commands.v1","partition":0,"offset":0}}'
         )
         % event_id(0).encode()
@@ -132,7 +133,8 @@ def test_the_bytes_of_an_opening() -> None:
             b'"type":"account.open","outcome":"posted","reason":null,"repeat":false,'
             b'"differences":[],"ledger_sequence":3,"decided_at":"2026-11-21T10:00:00.000000Z",'
             b'"amount":null,"currency":"EUR","debit_account":null,"credit_account":null,'
-            b'"channel":"mobile","source":{"topic":"payments.commands.v1","partition":0,"offset":2},'
+            b'"channel":"mobile",'
+            b'"source":{"topic":"payments.commands.v1","partition":0,"offset":2},'
             b'"account":"dora"}'
         )
         % event_id(2).encode()
@@ -195,7 +197,8 @@ def test_the_bytes_of_an_invalid_outcome() -> None:
             b'"type":null,"outcome":"invalid","reason":"schema","repeat":false,"differences":[],'
             b'"ledger_sequence":null,"decided_at":null,"amount":null,"currency":null,'
             b'"debit_account":null,"credit_account":null,"channel":"atm",'
-            b'"source":{"topic":"payments.commands.v1","partition":0,"offset":5},"pointer":"/amount"}'
+            b'"source":{"topic":"payments.commands.v1","partition":0,"offset":5},'
+            b'"pointer":"/amount"}'
         )
         % event_id(5).encode()
     )
