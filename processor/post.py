@@ -58,6 +58,7 @@ async def _post_once(
         await timelines.know(fence.timeline_id)
         again, fresh = _split(batch.arrivals, fence.next_offsets)
         decided = await session.decided(_ids_to_read(again, fresh, probed))
+        await timelines.know_sources([one.source.source_id for one in decided.values()])
         answers = await _answer_again(session, runs, again, decided, timelines)
         books = await _read_books(session, fresh, decided)
         clock, sequences = await _draw(session, fresh, decided)

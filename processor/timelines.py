@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,6 +23,14 @@ class Timelines:
     async def know(self, timeline_id: int) -> None:
         """Make sure that a timeline and everything before it is known."""
         if timeline_id not in self.tokens:
+            await self.read()
+
+    async def know_sources(self, source_ids: Collection[int]) -> None:
+        """
+        Make sure that sources are known: the first command of an id may stand in a partition that
+        only another worker has ever read.
+        """
+        if not self.incarnations.keys() >= set(source_ids):
             await self.read()
 
     async def read(self) -> None:

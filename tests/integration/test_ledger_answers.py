@@ -136,6 +136,20 @@ async def test_a_conflict_of_types_names_every_field(backend: Backend) -> None:
     )
 
 
+async def test_a_first_answer_that_only_another_worker_has_read_can_be_named(
+    backend: Backend,
+) -> None:
+    """A conflict shows the first event's id, though its partition came up later elsewhere."""
+    one, other = Desk(await backend.connect()), Desk(await backend.connect())
+    mine = await one.claim(0)
+    theirs = await other.claim(1)
+    (first,) = other.events(await other.post(theirs.add(ANNA)))
+
+    (conflict,) = one.events(await one.post(mine.add({**ANNA, "channel": "atm"})))
+
+    assert json.loads(conflict.value)["first"]["event_id"] == json.loads(first.value)["event_id"]
+
+
 async def test_a_refused_id_stays_refused(backend: Backend) -> None:
     """The money has come meanwhile; the answer is the one that was given."""
     desk, first, second = await opened(backend)
