@@ -1,0 +1,160 @@
+"""What holds for every history of commands, decided in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.answers import Answer, First
+from processor.core.books import BALANCE_MINOR_MAX
+from processor.core.outcomes import Event
+from processor.ledger.memory import MemoryLedger
+from tests.builders import Desk, Document, told, uuid_of
+from tests.property.histories import HISTORIES, Reference, agrees
+
+NOW_US = 1_795_255_200_000_000
+
+
+class Outcome:
+    """What a history led to."""
+
+    def __init__(self, ledger: MemoryLedger, answers: list[Answer], events: list[Event]) -> None:
+        self.ledger = ledger
+        self.answers = answers
+        self.events = events
+        self.posted = {name: row.posted for name, row in ledger.balances().items()}
+
+    def told(self) -> list[object]:
+        """Give the events as read, decisions numbered without the gaps of attempts that failed."""
+        documents = [json.loads(event.value) for event in self.events]
+        drawn = {document.get("ledger_sequence") for document in documents} - {None}
+        numbers = {number: place for place, number in enumerate(sorted(drawn))}
+        for document in documents:
+            for part in (document, document.get("first", {})):
+                number = part.get("ledger_sequence")
+                part["ledger_sequence"] = numbers.get(number)
+        return documents
+
+
+async def _run(batches: Sequence[Sequence[Document]]) -> Outcome:
+    ledger = MemoryLedger(now_us=lambda: NOW_US)
+    desk = Desk(ledger)
+    partition = await desk.claim()
+    answers: list[Answer] = []
+    for batch in batches:
+        if batch:
+            answers += await desk.post(partition.add(*batch))
+    # Only the identities that are drawn at random differ between two runs.
+    desk.timelines.tokens = {number: uuid_of(number) for number in desk.timelines.tokens}
+    desk.timelines.incarnations = {1: uuid_of(9)}
+    return Outcome(ledger, answers, desk.events(answers))
+
+
+def run(*batches: Sequence[Document]) -> Outcome:
+    """Post a history to an empty ledger, batch by batch."""
+    return asyncio.run(_run(batches))
+
+
+@given(HISTORIES)
+def test_every_answer_is_the_reference_models(history: list[Document]) -> None:
+    """Two implementations of the rules that share no code agree on each answer and balance."""
+    outcome = run(history)
+    reference = Reference()
+
+    for document, answer in zip(history, outcome.answers, strict=True):
+        expected = reference.answer(document)
+        assert agrees(answer, expected), (document, answer, expected)
+    opened = {name: reference.books.posted.get(name, 0) for name in outcome.posted}
+    assert outcome.posted == opened
+
+
+@given(HISTORIES)
+def test_books_balance_and_limits_hold(history: list[Document]) -> None:
+    """Each currency sums to zero; no customer is below the limit; no reversal above its payment."""
+    ledger = run(history).ledger
+    accounts, entries = ledger.balances(), ledger.entries()
+    names = {account.account_id: name for name, account in accounts.items()}
+
+    for currency in {account.currency for account in accounts.values()}:
+        assert sum(a.posted for a in accounts.values() if a.currency == currency) == 0
+    running = dict.fromkeys(accounts, 0)
+    for entry in entries:
+        debit, credit = names[entry.debit_account_id], names[entry.credit_account_id]
+        assert accounts[debit].currency == accounts[credit].currency == entry.currency
+        assert (entry.amount > 0, debit != credit) == (True, True)
+        running[debit] -= entry.amount
+        running[credit] += entry.amount
+        assert (running[debit], running[credit]) == (entry.debit_balance, entry.credit_balance)
+        limit = accounts[debit].overdraft_limit
+        assert limit is None or running[debit] >= -limit
+        assert max(abs(running[debit]), abs(running[credit])) <= BALANCE_MINOR_MAX
+    assert running == {name: account.posted for name, account in accounts.items()}
+    for original, total in ledger._state.reversed_minor.items():
+        given_back = [one.amount for one in entries if one.original_transaction_id == original]
+        (paid,) = [one.amount for one in entries if one.transaction_id == original]
+        assert sum(given_back) == total <= paid
+
+
+@given(HISTORIES)
+def test_the_same_history_gives_the_same_events(history: list[Document]) -> None:
+    """To the byte: nothing depends on anything but the commands and the clock."""
+    assert run(history).events == run(history).events
+
+
+@given(HISTORIES, st.data())
+def test_a_batch_equals_its_commands_one_by_one(
+    history: list[Document], data: st.DataObject
+) -> None:
+    """And any cut into batches in between."""
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(history)), max_size=4)))
+    parts = [history[a:b] for a, b in zip([0, *cuts], [*cuts, len(history)], strict=True)]
+
+    at_once, singly, cut = run(history), run(*[[one] for one in history]), run(*parts)
+
+    assert at_once.told() == singly.told() == cut.told()
+    assert at_once.posted == singly.posted == cut.posted
+
+
+@given(HISTORIES, st.integers(0, 2**32))
+def test_repeats_anywhere_give_the_same_books(history: list[Document], seed: int) -> None:
+    """Whatever is sent again and however often, behind its first time: nothing moves."""
+    rng = random.Random(seed)
+    mixed: list[Document] = []
+    firsts: list[int] = []
+    for document in history:
+        firsts.append(len(mixed))
+        mixed.append(document)
+        mixed += [rng.choice(mixed) for _ in range(rng.randint(0, 3))]
+
+    plain, repeated = run(history), run(mixed)
+
+    assert [told(repeated.answers[at]) for at in firsts] == [told(one) for one in plain.answers]
+    assert repeated.posted == plain.posted
+    assert len(repeated.ledger.entries()) == len(plain.ledger.entries())
+    others = [one for at, one in enumerate(repeated.answers) if at not in set(firsts)]
+    assert not any(isinstance(one, First) for one in others)
+
+
+@given(HISTORIES)
+def test_money_is_only_moved(history: list[Document]) -> None:
+    """What is in the bank is what came in through its cash accounts and did not leave."""
+    ledger = run(history).ledger
+    cash = {account.account_id: name for name, account in ledger.balances().items()}
+
+    for currency in ("EUR", "JPY"):
+        came = sum(
+            (cash[one.debit_account_id] == f"cash-{currency}") * one.amount
+            - (cash[one.credit_account_id] == f"cash-{currency}") * one.amount
+            for one in ledger.entries()
+        )
+        held = sum(
+            account.posted
+            for name, account in ledger.balances().items()
+            if account.currency == currency and name != f"cash-{currency}"
+        )
+        assert held == came
