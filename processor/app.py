@@ -10,25 +10,29 @@ import gc
 import os
 import random
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from processor import topics
 from processor.bisect import Unpostables
 from processor.contracts import COMMANDS, DEAD_LETTERS, OUTCOMES, Contract, load_contract
 from processor.conveyor import Conveyor
 from processor.core.decode import Decoder
 from processor.core.outcomes import EventIds, EventWriter
 from processor.emit import Emitter
-from processor.errors import FaultError, OutageError
+from processor.errors import FaultError, OutageError, ProcessorError
 from processor.health import Health
 from processor.http import HttpServer
 from processor.kafka import producer_maker
 from processor.keys import key_fields
 from processor.ledger.connection import WORKER_ROLE, ConnectionSettings
 from processor.ledger.postgres import PostgresLedger
+from processor.ledger.reading import explained
 from processor.pipeline import Line
 from processor.retry import delays
 from processor.settings import Settings
@@ -90,6 +94,7 @@ class Worker:
 
     def __init__(self, settings: Settings, contract: Contract) -> None:
         self.settings = settings
+        self._contract = contract
         self.health = Health(stuck_after_s=settings.stuck_after_s)
         provider = tracer_provider(
             "payments-processor", settings.otlp_endpoint, settings.trace_sample_ratio
@@ -172,19 +177,31 @@ class Worker:
         await self.reader.note_delivered(self.line.delivered)
 
     async def prepare(self) -> None:
-        """Reach the ledger, waiting for it as long as it takes."""
+        """
+        Reach the ledger and the topics, waiting for both as long as it takes.
+
+        Raises SettingsError where one of them is not as it must be, or the data folder is taken.
+        """
+        await self._reach("ledger", self._prepare_ledger)
+        await self._reach("broker", partial(topics.check, self.settings, self._contract))
+        self.open_table()
+
+    async def _prepare_ledger(self) -> None:
+        with explained():
+            await self.ledger.prepare()
+            await self.timelines.read()
+
+    async def _reach(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         for delay in delays(random.Random()):  # noqa: S311 - spreads retries, protects nothing
             try:
-                await self.ledger.prepare()
-                await self.timelines.read()
+                await work()
             except OutageError as error:
-                self.health.waits_for("ledger", str(error))
-                log.warning("worker.waits", what="ledger", why=str(error))
+                self.health.waits_for(what, str(error))
+                log.warning("worker.waits", what=what, why=str(error))
                 await asyncio.sleep(delay)
                 continue
-            self.health.waits_no_more("ledger")
-            break
-        self.open_table()
+            self.health.waits_no_more(what)
+            return
 
     async def housekeeping(self) -> None:
         """Note deliveries every second, prepare storage every day."""
@@ -247,7 +264,11 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
         starting.cancel()
         await worker.close()
         return EXIT_CLEAN
-    await starting
+    try:
+        await starting
+    except ProcessorError:
+        await worker.close()
+        raise
     worker.conveyor.start()
     housekeeping = asyncio.create_task(worker.housekeeping())
     await worker.stream.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from aiohttp import web
@@ -42,9 +43,8 @@ class HttpServer:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise SettingsError(
-                f"cannot listen on {self._host}:{self._port}: {error.strerror}"
-            ) from error
+            why = os.strerror(error.errno or 0).lower()
+            raise SettingsError(f"cannot listen on {self._host}:{self._port}: {why}") from error
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from processor.contracts import COMMANDS, OUTCOMES, Contract, TopicSpec
-from processor.errors import ProcessorError
+from processor.errors import SettingsError
 from processor.kafka import client_options, reaching
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ REPLICAS_MAX: Final = 3
 REQUEST_TIMEOUT_MS: Final = 15_000
 
 
-class TopicsError(ProcessorError):
+class TopicsError(SettingsError):
     """Topics are not as they must be."""
 
 
