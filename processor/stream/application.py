@@ -80,6 +80,7 @@ def build(settings: Settings, topics: Sequence[str], reader: Reader, intake: Int
         stream_buffer_maxsize=STREAM_BUFFER_RUNS,
         stream_wait_empty=True,
         consumer_auto_offset_reset="none",
+        consumer_metadata_max_age_ms=METADATA_AGE_MAX_MS,
         consumer_max_fetch_size=settings.fetch_partition_bytes_max,
         broker_max_poll_records=settings.batch_records_max,
         broker_commit_interval=settings.commit_interval_s,
