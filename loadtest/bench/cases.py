@@ -114,9 +114,7 @@ class Bench:
 
     def say(self, title: str, found: dict[str, Any]) -> dict[str, Any]:
         """Print what a case gave."""
-        self.print(
-            f"  {title:<8} {found['per_second']:>9,.0f}/s  ({found['seconds']:.2f} s)"
-        )
+        self.print(f"  {title:<8} {found['per_second']:>9,.0f}/s  ({found['seconds']:.2f} s)")
         return found
 
 

@@ -12,8 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import orjson
+import psutil
 from rich.console import Console
 
 from deploy.local import KAFKA_VERSION, Stack
@@ -24,10 +26,15 @@ from loadtest.bench.cases import Bench, Plan
 from loadtest.bench.figures import GOALS, missed, summed_up, table
 from loadtest.bench.ground import Ground
 from loadtest.bench.machine import fdatasync_ms, machine, postgres_settings, versions
+from loadtest.errors import LoadTestError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULT = CHECKOUT / "build" / "bench.json"
 PLAIN_WIDTH = 120
+TIMED = (
+    "from the worker's first claim of a partition, just before its first fetch, "
+    "to the broker's acknowledgement of the last outcome"
+)
 BUSY_PERCENT_MAX = 10
 """A machine that others use more than this, before anything is started, measures them as well."""
 
@@ -48,15 +55,27 @@ def bench(plan: Plan, result: Path, *, strict: bool) -> int:
         with ExitStack() as ends, asyncio.Runner() as runner:
             ground = _ground(name, folder, console, ends)
             found = runner.run(_measure(Bench(plan, ground, folder, console)))
-    except Exception:
-        # The logs of workers stay for a look; the data of the servers would only fill the disk.
-        shutil.rmtree(folder / "stack", ignore_errors=True)
+    except Exception as error:
+        _keep_logs(folder, console)
+        if isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+            raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
+        if isinstance(error, psutil.Error):
+            raise LoadTestError(f"a process that is measured has ended: {error}") from error
         raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
     return _report(found, plan, result, console, strict=strict)
+
+
+def _keep_logs(folder: Path, console: Console) -> None:
+    """Keep the workers' logs for a look; the servers' data would only fill the disk."""
+    shutil.rmtree(folder / "stack", ignore_errors=True)
+    if any(folder.iterdir()):
+        console.print(f"Kept for a look: {folder}", markup=False)
+    else:
+        folder.rmdir()
 
 
 def _ground(name: str, folder: Path, console: Console, ends: ExitStack) -> Ground:
@@ -118,6 +137,7 @@ def _report(
             for goal in GOALS
         },
         "goals_missed": [goal.figure for goal in unreached],
+        "timed": TIMED,
         "proof": "failed" if faults else "holds",
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **found,
