@@ -198,7 +198,7 @@ async def waiting(
         about = "at most " if behind > len(found) else ""
         where = f", from offset {found[0]} on" if found else ""
         if behind and drained:
-            faults.append(f"{name}: {about}{behind:,} records are not posted{where}")
+            faults.append(f"{name}: {about}{behind:,} not posted{where}")
         elif behind:
             notes.append(f"{name}: {about}{behind:,} waiting{where}")
         if stable < end:

@@ -75,7 +75,7 @@ def only_line(ran: Ran) -> str:
     return lines[0]
 
 
-def command(kind: str, **fields: Any) -> dict[str, Any]:
+def command(kind: str, /, **fields: Any) -> dict[str, Any]:
     """Build a valid command of a type."""
     return {
         "transaction_id": str(uuid.uuid4()),
@@ -86,7 +86,7 @@ def command(kind: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def opening(account: str, **fields: Any) -> dict[str, Any]:
+def opening(account: str, /, **fields: Any) -> dict[str, Any]:
     """Build an opening in EUR."""
     own = {"account": account, "currency": "EUR", "kind": "customer"}
     return command("account.open", **own | fields)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from deploy.local import PostgresServer
+from deploy.local import KafkaBroker, PostgresServer
+from tests.integration.bank import Bank, bank_on
 from tests.integration.filled import fill
 from tests.integration.ledgers import Backend, MemoryBackend, copied, postgres_backend
 
@@ -36,3 +37,15 @@ def filled_url(postgres: PostgresServer, ledger_template: str) -> Iterator[str]:
         with asyncio.Runner() as runner:
             runner.run(fill(url))
         yield url
+
+
+@pytest.fixture(scope="module")
+def bank(
+    broker: KafkaBroker,
+    postgres: PostgresServer,
+    ledger_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Bank]:
+    """Return a bank that a module shares; whoever changes it wrongly changes it back."""
+    with copied(postgres, ledger_template) as url:
+        yield from bank_on(broker, url, tmp_path_factory.mktemp("bank"))

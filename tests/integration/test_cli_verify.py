@@ -187,7 +187,7 @@ WRONG = {
     "source of no position": (
         "DELETE FROM ledger.position",
         {
-            OFFSETS: "payments.commands.v1/0: offsets 0 to 12: is of a source that no position or decision ends"
+            OFFSETS: "/0: offsets 0 to 12: is of a source that no position or decision ends",
         },
     ),
 }
