@@ -50,6 +50,9 @@ EXIT_FAULT: Final = 70
 EXIT_ABANDONED: Final = 75
 """Left with work in hand because a deadline passed; nothing was acknowledged that was not done."""
 
+SAME_SIGNAL_S: Final = 1.0
+"""Two signals within this time are one."""
+
 ENVELOPE_BYTES: Final = 4_096
 """Room for headers and the batch around a dead letter, within its topic's limit."""
 
@@ -236,7 +239,10 @@ of the CPU.
 
 async def run(settings: Settings) -> int:
     """
-    Run a worker until SIGTERM or SIGINT; give its exit status. A second signal ends it at once.
+    Run a worker until SIGTERM or SIGINT; give its exit status.
+
+    A later second signal ends it at once; one that comes twice because it went to a whole process
+    group counts once.
     """
     worker = Worker(settings, load_contract())
     gc.collect()
@@ -245,9 +251,13 @@ async def run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
+    told_at = 0.0
+
     def on_signal() -> None:
-        if stopping.is_set():
+        nonlocal told_at
+        if stopping.is_set() and loop.time() - told_at > SAME_SIGNAL_S:
             os._exit(EXIT_ABANDONED)
+        told_at = told_at or loop.time()
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

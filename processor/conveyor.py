@@ -122,6 +122,9 @@ class Conveyor:
             log.warning("line.dropped", records=self._intake.held_records)
             await self.stop()
             self.start()
+        # Nothing is in hand, so nothing is waited for: another worker may have what was dropped.
+        self._health.waits_no_more("ledger")
+        self._health.waits_no_more("broker")
         self._settling.clear()
 
     async def stop(self) -> None:
@@ -149,8 +152,7 @@ class Conveyor:
             if self._settling.is_set() or not runs:
                 self._drop(runs)
                 continue
-            batch = self._line.prepare(runs)
-            await prepared.put(batch)
+            await prepared.put(await self._line.prepare(runs))
 
     async def _post(self, prepared: asyncio.Queue[Batch], posted: asyncio.Queue[Answered]) -> None:
         while True:

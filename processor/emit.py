@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from processor.batch import pieces
 from processor.core.answers import Answer, DeadLetter
 from processor.core.outcomes import Event, EventWriter
 from processor.errors import BrokerUnavailableError
@@ -58,12 +59,14 @@ class Emitter:
         outcomes: list[Event] = []
         dead_letters: list[Event] = []
         write = self._writer.outcome
-        for answer in answers:
-            event = write(answer)
-            if event is not None:
-                outcomes.append(event)
-            if isinstance(answer, DeadLetter):
-                dead_letters.append(self._writer.dead_letter(answer, self._dead_letter_bytes_max))
+        for piece in pieces(answers):
+            outcomes += [event for event in map(write, piece) if event is not None]
+            dead_letters += [
+                self._writer.dead_letter(answer, self._dead_letter_bytes_max)
+                for answer in piece
+                if isinstance(answer, DeadLetter)
+            ]
+            await asyncio.sleep(0)
         try:
             producer = await self._started()
             async with asyncio.timeout(self._delivery_timeout_s):

@@ -11,11 +11,12 @@ is what happens to each of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from processor.batch import Answered, Batch, Log, Run
-from processor.core.answers import Arrival, First
+from processor.batch import Answered, Batch, Log, Run, pieces
+from processor.core.answers import Arrival, First, Record
 from processor.core.books import Source
 from processor.core.commands import Command
 from processor.core.decode import Decoder
@@ -73,10 +74,14 @@ class Line:
         self.delivered: dict[Log, int] = {}
         """How far outcomes were delivered, by claim: one that was lost says nothing of the next."""
 
-    def prepare(self, runs: list[Run]) -> Batch:
-        """Decode each record once, and ask the table which ids it has seen. No waiting."""
+    async def prepare(self, runs: list[Run]) -> Batch:
+        """Decode each record once, and ask the table which ids it has seen."""
         with self.telemetry.step("prepare"):
-            arrivals = decode(runs, self.decoder)
+            arrivals: list[Arrival] = []
+            for run in runs:
+                for piece in pieces(run.records):
+                    arrivals += decode(run.log, piece, self.decoder)
+                    await asyncio.sleep(0)
             ids = [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
             batch = Batch(runs, arrivals, self.table.seen(ids))
             self.telemetry.odd_keys(odd_keys(arrivals, self.key_fields))
@@ -114,14 +119,11 @@ class Line:
         self.acknowledger.acknowledge(answered.batch.runs)
 
 
-def decode(runs: Sequence[Run], decoder: Decoder) -> list[Arrival]:
-    """Turn records into arrivals, in offset order within each partition."""
+def decode(log: Log, records: Sequence[Record], decoder: Decoder) -> list[Arrival]:
+    """Turn records of one partition into arrivals, in their order."""
     read = decoder.decode
-    arrivals: list[Arrival] = []
-    for run in runs:
-        source_id, topic, partition = run.log.source_id, run.log.topic, run.log.partition
-        arrivals.extend(
-            Arrival(record, Source(source_id, topic, partition, record.offset), read(record.value))
-            for record in run.records
-        )
-    return arrivals
+    source_id, topic, partition = log.source_id, log.topic, log.partition
+    return [
+        Arrival(record, Source(source_id, topic, partition, record.offset), read(record.value))
+        for record in records
+    ]

@@ -197,7 +197,11 @@ class Desk:
         delivered: dict[tuple[str, int], int] | None = None,
     ) -> list[Answer]:
         """Post one batch; nothing is suspected to be known unless it is said."""
-        batch = Batch(list(runs), decode(runs, DECODER), suspects or set())
+        batch = Batch(
+            list(runs),
+            [one for run in runs for one in decode(run.log, run.records, DECODER)],
+            suspects or set(),
+        )
         answered = await post(batch, self.ledger, self.timelines, delivered or {})
         return answered.answers
 

@@ -28,7 +28,9 @@ def partition(number: int) -> Partition:
 
 def batch_of(*runs: Run) -> Batch:
     """Give the batch of runs."""
-    return Batch(list(runs), decode(runs, DECODER), set())
+    return Batch(
+        list(runs), [one for run in runs for one in decode(run.log, run.records, DECODER)], set()
+    )
 
 
 def random_runs(seed: int) -> list[Run]:
