@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from tests.builders import Desk, Document, told, uuid_of
 from tests.property.histories import HISTORIES, Reference, agrees
 
 NOW_US = 1_795_255_200_000_000
+
+pytestmark = pytest.mark.timeout(3_600)  # the long profile takes minutes
 
 
 class Outcome:

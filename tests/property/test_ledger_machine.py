@@ -35,6 +35,9 @@ from tests.property.histories import FUNDED, OPENED, STEPS, Author, Reference, S
 
 _T = TypeVar("_T")
 
+LONG_S = 3_600
+"""How long the long profile may take; the quick one takes seconds."""
+
 PARTITIONS = st.sampled_from([0, 1])
 WORKERS = st.sampled_from([0, 1])
 BATCHES = st.lists(STEPS, min_size=1, max_size=6)
@@ -227,6 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert counts["decided"] == len(words) - counts["others"]
 
 
+@pytest.mark.timeout(LONG_S)
 def test_in_memory() -> None:
     """Many histories: it is fast."""
     profile = settings()
@@ -236,6 +240,7 @@ def test_in_memory() -> None:
     )
 
 
+@pytest.mark.timeout(LONG_S)
 def test_in_postgresql(postgres: PostgresServer, ledger_template: str) -> None:
     """Few histories: each has a database of its own."""
 

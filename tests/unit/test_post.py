@@ -127,16 +127,19 @@ async def test_all_that_is_named_is_locked_and_nothing_else() -> None:
 
 
 async def test_a_lost_table_costs_one_more_try() -> None:
-    """Then every id of the batch is asked for, and the batch is decided again."""
+    """Lost in part, too: every id is asked for, and the batch is decided again."""
     ledger = WatchedLedger()
     desk, partition = await desk_of(ledger)
-    fresh = deposit("anna", "1.00")
+    fresh, kept = deposit("anna", "1.00"), deposit("bert", "1.00")
+    await desk.post(partition.add(kept))
+    ledger.calls.clear()
 
-    answers = await desk.post(partition.add(fresh, PAID))
+    answers = await desk.post(partition.add(fresh, PAID, kept), suspects={kept["transaction_id"]})
 
-    assert [told(answer) for answer in answers] == ["posted", "Repeat"]
-    ids = {fresh["transaction_id"], PAID["transaction_id"]}
-    assert ledger.asked("decided") == [set(), ids]
+    assert [told(answer) for answer in answers] == ["posted", "Repeat", "Repeat"]
+    suspected = {kept["transaction_id"]}
+    ids = {fresh["transaction_id"], PAID["transaction_id"]} | suspected
+    assert ledger.asked("decided") == [suspected, ids]
 
 
 async def test_a_batch_that_is_never_new_is_a_fault() -> None:
