@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
@@ -43,26 +44,31 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-async def reconcile(settings: Settings, contract: Contract, *, apply: bool) -> list[str]:
-    """
-    Give a line for each difference; with `apply` they are made good and the lines say what was
-    done.
-    """
-    lines: list[str] = []
+class Reconciled(msgspec.Struct, frozen=True):
+    """A line for each difference: what was made good, and what is still different."""
+
+    done: list[str]
+    left: list[str]
+
+
+async def reconcile(settings: Settings, contract: Contract, *, apply: bool) -> Reconciled:
+    """Find how the broker's topics differ; with `apply` make good what can be made good."""
+    mended: list[str] = []
+    unmendable: list[str] = []
     async with admin(settings) as client:
         names = [settings.topic(spec.name) for spec in contract.topics.values()]
         found = await partitions_of(client, names)
         for spec, name in zip(contract.topics.values(), names, strict=True):
             if name not in found:
-                lines.append(await _create(client, spec, name, apply=apply))
+                mended.append(await _create(client, spec, name, apply=apply))
                 continue
             if found[name] != spec.partitions:
-                lines.append(
+                unmendable.append(
                     f"{name}: has {found[name]} partitions, not {spec.partitions}; "
                     "a change is a drain, see topics/README.md"
                 )
-            lines += await _align(client, spec, name, apply=apply)
-    return lines
+            mended += await _align(client, spec, name, apply=apply)
+    return Reconciled(mended, unmendable) if apply else Reconciled([], mended + unmendable)
 
 
 async def partitions_of(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:

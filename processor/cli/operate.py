@@ -82,17 +82,17 @@ def _owner(settings: settings_module.Settings) -> Any:
 @click.command()
 @click.option("--apply", "apply_", is_flag=True, help="Create and change topics to match.")
 def topics(*, apply_: bool) -> None:
-    """Show how the broker's topics differ from topics/*.toml; exit status 1 when they do."""
+    """Show how the broker's topics differ from topics/*.toml; exit status 1 where they do."""
     from processor import topics as topics_module  # noqa: PLC0415 - as above
 
     settings = settings_module.read()
-    differences = run_async(topics_module.reconcile(settings, load_contract(), apply=apply_))
-    for line in differences:
+    found = run_async(topics_module.reconcile(settings, load_contract(), apply=apply_))
+    for line in (*found.done, *found.left):
         click.echo(line)
-    if not differences:
-        click.echo("topics are as topics/*.toml say")
-    elif not apply_:
+    if found.left:
         sys.exit(1)
+    if not found.done:
+        click.echo("topics are as topics/*.toml say")
 
 
 @click.command()
