@@ -137,9 +137,10 @@ def parse(value: bytes) -> object:
     text = value.decode()
     try:
         found: object = DECODE(text)
-    except RecursionError:
+        is_deep = text.count("{") + text.count("[") > DEPTH_MAX and _depth(found) > DEPTH_MAX
+    except RecursionError:  # from one or the other: later Pythons parse deeper than they call
         raise ValueError("too deep") from None
-    if text.count("{") + text.count("[") > DEPTH_MAX and _depth(found) > DEPTH_MAX:
+    if is_deep:
         raise ValueError("too deep")
     if "\\u" in text:
         json.dumps(found, ensure_ascii=False, default=str).encode()  # refuses lone surrogates
