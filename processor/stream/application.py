@@ -10,6 +10,7 @@ from typing import Any, Final
 import faust
 from faust.types import TP, AppT
 from faust.types.auth import CredentialsT
+from mode import CrashingSupervisor
 
 from processor.batch import Run
 from processor.kafka import tls_context
@@ -95,13 +96,11 @@ def build(settings: Settings, topics: Sequence[str], reader: Reader, intake: Int
     topic = app.topic(*topics, schema=RunSchema(), internal=False, acks=True)
 
     async def receive(stream: Any) -> None:
-        """
-        Pass runs on, and never raise: a failed agent is restarted over messages that nobody saw.
-        """
+        """Pass runs on. Were it to fail, the process ends: nobody reads on behind a lost run."""
         async for event in stream.noack().events():
             intake.put(event.value, event.message)
 
-    app.agent(topic, name=AGENT, concurrency=1)(receive)
+    app.agent(topic, name=AGENT, concurrency=1, supervisor_strategy=CrashingSupervisor)(receive)
     return app
 
 
