@@ -24,7 +24,11 @@ from processor.emit import Emitter
 from processor.ledger.postgres import PostgresSession
 from processor.pipeline import Line
 from processor.stream.application import Acknowledgements
+from processor.stream.intake import Intake
 from processor.stream.table import SeenTable
+
+DECIDE = "decide_all"
+"""The step's name where it is called, in `processor.post`."""
 
 FLUSH_S = 0.002
 """Time for the event loop to hand a statement to the kernel, far less than a commit takes."""
@@ -137,12 +141,40 @@ def freeze_before_post(countdown: Countdown) -> None:
     Line.post = call  # type: ignore[method-assign, assignment]
 
 
-FREEZES: dict[str, Callable[[Countdown], None]] = {"freeze-before-post": freeze_before_post}
+def fail_agent(countdown: Countdown) -> None:
+    """Raise in the agent, which Faust then restarts over messages that nobody saw."""
+    put = Intake.put
+
+    def call(self: Intake, *arguments: Any) -> None:
+        if countdown.last():
+            raise RuntimeError("the agent failed")
+        put(self, *arguments)
+
+    Intake.put = call  # type: ignore[method-assign, assignment]
+
+
+def fail_line(countdown: Countdown) -> None:
+    """Raise what nobody expects in the middle of a transaction."""
+    decide_all = getattr(processor.post, DECIDE)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        if countdown.last():
+            raise RuntimeError("the line failed")
+        return decide_all(*arguments, **options)
+
+    setattr(processor.post, DECIDE, call)
+
+
+OTHER_FAULTS: dict[str, Callable[[Countdown], None]] = {
+    "freeze-before-post": freeze_before_post,
+    "fail-agent": fail_agent,
+    "fail-line": fail_line,
+}
 
 STEPS: dict[str, Callable[[Countdown], None]] = {
     "dedupe": lambda countdown: after(SeenTable, "seen", countdown),
     "decode": lambda countdown: after(Line, "prepare", countdown),
-    "decide": lambda countdown: after(processor.post, "decide_all", countdown),
+    "decide": lambda countdown: after(processor.post, DECIDE, countdown),
     "record": lambda countdown: after(PostgresSession, "record", countdown),
     "before-commit": lambda countdown: around_commit(countdown, _before),
     "commit-unanswered": lambda countdown: around_commit(countdown, _unanswered),
@@ -158,6 +190,6 @@ STEPS: dict[str, Callable[[Countdown], None]] = {
 
 if __name__ == "__main__":
     step, count = sys.argv[1], int(sys.argv[2])
-    (STEPS | FREEZES)[step](Countdown(count))
+    (STEPS | OTHER_FAULTS)[step](Countdown(count))
     sys.argv = ["processor", "worker"]
     main()

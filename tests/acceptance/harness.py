@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -23,12 +25,13 @@ from processor import topics as topics_module
 from processor.contracts import load_contract
 from tests.acceptance.books import Topics, Verdict, judge
 from tests.acceptance.load import PARTITIONS, Bank
-from tests.acceptance.workers import WorkerProcess
+from tests.acceptance.workers import CHECKOUT, WorkerProcess
 
 COMMANDS = "payments.commands.v1"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
 ANSWER_LIMIT_S = 40.0
+COMMAND_LIMIT_S = 60.0
 POLL_S = 0.05
 
 SHORT = {
@@ -222,6 +225,24 @@ class World:
         verdict = await self.judged()
         assert verdict.faults[:10] == []
         return verdict
+
+    async def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the product to its end."""
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "processor", *words],
+            cwd=CHECKOUT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+
+    async def verified(self) -> None:
+        """The product's own proof finds nothing either, events and waiting records included."""
+        done = await self.run("verify", "--events", "--drained", "--all")
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def close(self) -> None:
         """End every worker that still runs."""

@@ -12,6 +12,7 @@ from tests.acceptance.faulty_worker import STEPS
 from tests.acceptance.harness import World
 
 WORLDS_AT_ONCE = 3
+EXIT_FAULT = 70
 
 BEFORE_THE_COMMIT = {"dedupe": 3, "decode": 3, "decide": 3, "record": 3, "before-commit": 3}
 """Steps with the how many-th call at which the worker dies there: in the middle of its work."""
@@ -21,6 +22,9 @@ WITH_EVENTS_OUT = {"half-emitted": 12, "emit": 3, "remember": 3, "acknowledge": 
 """Some events are out and not yet on record as delivered: the next worker sends them again."""
 
 AT_KAFKAS_COMMIT = {"before-kafka-commit": 1, "kafka-commit": 1}
+
+VERIFIED = {"commit-unanswered", "half-emitted"}
+"""After these, one for each way to be in doubt, the product's own proof is asked as well."""
 
 Worlds = Callable[[str], Awaitable[World]]
 
@@ -32,6 +36,8 @@ async def killed_at(world: World, step: str, count: int) -> int:
     assert await crashed.ended() == -signal.SIGKILL, f"{step}: {crashed.tail()}"
     again = world.worker().start()
     verdict = await world.proven()
+    if step in VERIFIED:
+        await world.verified()
     assert await again.stop() == 0, f"{step}: {again.tail()}"
     return verdict.delivered_again
 
@@ -68,6 +74,28 @@ async def test_killed_with_events_out_the_same_events_come_again(worlds: Worlds)
 async def test_killed_around_kafkas_commit_nothing_is_skipped(worlds: Worlds) -> None:
     """Killed before or after offsets are committed to Kafka, the next worker skips nothing."""
     await killed_at_each(worlds, AT_KAFKAS_COMMIT)
+
+
+async def test_unexpected_error_ends_the_process_without_acknowledging(world: World) -> None:
+    """What nobody foresaw ends the worker with status 70; the next one finds everything to do."""
+    await world.publish([*world.bank.opening(), *world.bank.traffic(1000)])
+    failed = world.worker().start(fault=("fail-line", 4))
+    assert await failed.ended() == EXIT_FAULT, failed.tail()
+    (told,) = failed.events("worker.fault")
+    assert told["why"] == "RuntimeError: the line failed"
+    again = world.worker().start()
+    await world.proven()
+    assert await again.stop() == 0, again.tail()
+
+
+async def test_failed_agent_ends_the_process(world: World) -> None:
+    """An agent that fails is not restarted behind the run that nobody saw: the process ends."""
+    await world.publish([*world.bank.opening(), *world.bank.traffic(1000)])
+    failed = world.worker().start(fault=("fail-agent", 4))
+    assert await failed.ended() == EXIT_FAULT, failed.tail()
+    again = world.worker().start()
+    await world.proven()
+    assert await again.stop() == 0, again.tail()
 
 
 def test_every_step_has_its_crash() -> None:

@@ -1,4 +1,4 @@
-"""What channels send: compressed, transactional, poisoned, racing, and refused by PostgreSQL itself."""
+"""What channels send: compressed, aborted, poisoned, racing, refused by PostgreSQL itself."""
 
 from __future__ import annotations
 

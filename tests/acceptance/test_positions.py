@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.acceptance.books import Topics, judge
 from tests.acceptance.conftest import make_ledger
 from tests.acceptance.harness import COMMANDS, DEAD_LETTERS, OUTCOMES, World
 from tests.acceptance.load import PARTITIONS
-from tests.acceptance.workers import CHECKOUT, until
+from tests.acceptance.workers import until
 
 
 async def _commit(world: World, offsets: dict[int, int]) -> None:
@@ -174,19 +173,6 @@ async def _accounted(world: World) -> None:
 # --- a topic that was recreated
 
 
-def processor(world: World, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the product to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "processor", *words],
-        cwd=CHECKOUT,
-        env=world.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 async def test_recreated_topic_stops_its_partitions_until_an_operator_decides(
     world: World,
 ) -> None:
@@ -204,9 +190,7 @@ async def test_recreated_topic_stops_its_partitions_until_an_operator_decides(
 
     for partition in touched:
         words = ("--accept", "0", "--reason", "the topic was made anew")
-        done = await asyncio.to_thread(
-            processor, world, "position", COMMANDS, str(partition), *words
-        )
+        done = await world.run("position", COMMANDS, str(partition), *words)
         assert done.returncode == 0, done.stderr
     await worker.ready()
     world.published.clear()

@@ -27,6 +27,7 @@ async def test_two_one_two_workers_lose_and_double_nothing(world: World) -> None
         assert await first.stop() == 0, first.tail()
         await world.progressed(500)
     await world.proven()
+    await world.verified()
     assert await second.stop() == 0, second.tail()
 
 

@@ -16,7 +16,7 @@ EXIT_ABANDONED = 75
 
 
 async def test_stopped_under_load(world: World) -> None:
-    """SIGTERM under load ends a worker with status 0 within its deadline, and nothing comes twice."""
+    """SIGTERM under load ends a worker in order and in time, and nothing comes twice."""
     worker = world.worker()
     await worker.start().ready()
     await world.open_bank()
