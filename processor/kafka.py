@@ -5,6 +5,7 @@ know.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from processor.errors import BrokerUnavailableError, SettingsError
 from processor.settings import Settings
 
 PRODUCER_BATCH_BYTES_MAX: Final = 900_000
+METADATA_PAUSE_S: Final = 0.1
+"""How long a producer waits after no broker told where partitions lead."""
+
 PRODUCER_REQUEST_BYTES_MAX: Final = 4_194_304
 
 
@@ -62,7 +66,7 @@ def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:
     """Give a maker of producers for events: idempotent, acknowledged by all in-sync replicas."""
 
     def make() -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **client_options(settings),
             client_id=f"processor {settings.name}",
             acks="all",
@@ -71,5 +75,20 @@ def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:
             max_request_size=PRODUCER_REQUEST_BYTES_MAX,
             request_timeout_ms=int(settings.delivery_timeout_s * 1000),
         )
+        _pace(producer.client)
+        return producer
 
     return make
+
+
+def _pace(client: Any) -> None:
+    """Let a client pause: aiokafka asks a broker that is away thousands of times a second."""
+    ask = client._metadata_update  # noqa: SLF001 - no public way
+
+    async def ask_and_pause(*arguments: Any) -> bool:
+        is_updated: bool = await ask(*arguments)
+        if not is_updated:
+            await asyncio.sleep(METADATA_PAUSE_S)
+        return is_updated
+
+    client._metadata_update = ask_and_pause  # noqa: SLF001 - as above

@@ -76,16 +76,20 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         )
         return True
 
-    async def touch(self) -> None:
+    async def touch(self) -> bool:
         """
         Reset aiokafka's idle clock: an outage elsewhere must not cost this member its partitions.
-        """
-        await self.call_thread(self._touch)
 
-    async def _touch(self) -> None:
+        Tells whether the group can be reached: aiokafka is silent about a broker that is away.
+        """
+        reached: bool = await self.call_thread(self._touch)
+        return reached
+
+    async def _touch(self) -> bool:
         consumer = self._ensure_consumer()
         with suppress(AttributeError), consumer._subscription.fetch_context():  # noqa: SLF001 - no public way
             pass
+        return consumer._coordinator.coordinator_id is not None  # noqa: SLF001 - as above
 
     async def view(self, tp: TP, last_offset: int | None) -> LogView:
         """
@@ -219,7 +223,7 @@ class RunConsumer(Consumer):
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
                     # aiokafka rejoins no group for a consumer that seems to have stopped reading.
-                    await self._thread.touch()
+                    self.reader.reached(in_group=await self._thread.touch())
                     await self.wait_first(self.can_resume_flow.wait(), timeout=FETCH_TIMEOUT_S)
                     continue
                 await self._read_once()
@@ -234,7 +238,7 @@ class RunConsumer(Consumer):
         """Claim what is not claimed, wait for room, fetch, deliver."""
         assigned = self.assignment()
         active = await self.reader.claim(assigned)
-        await self._thread.touch()
+        self.reader.reached(in_group=await self._thread.touch())
         if not active or not self.flow_active:
             await asyncio.sleep(FETCH_TIMEOUT_S if not active else 0)
             return

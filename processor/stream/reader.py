@@ -183,6 +183,13 @@ class Reader:
         await self._settler.restored(why)
         self._posted.clear()
 
+    def reached(self, *, in_group: bool) -> None:
+        """Tell whether Kafka's group can be reached; without it the worker is not ready."""
+        if in_group:
+            self._health.waits_no_more("group")
+        elif not self._health.is_waiting("group"):
+            self._health.waits_for("group", "Kafka's group coordinator does not answer")
+
     def unreadable(self, error: Exception) -> None:
         """The last fetch failed: the worker is not ready until one succeeds."""
         if not self._health.is_waiting("fetch"):
