@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from processor.settings import Settings
 
 UNKNOWN_TOPIC: Final = 3
+NO_LEADER_YET: Final = 5
+ALREADY_EXISTS: Final = 36
+CREATION_TIMEOUT_S: Final = 15.0
+"""How long a created topic may take to be known."""
+
+CREATION_POLL_S: Final = 0.05
 REPLICAS_MAX: Final = 3
 """Copies of each new topic, where there are as many brokers."""
 
@@ -68,6 +75,8 @@ async def reconcile(settings: Settings, contract: Contract, *, apply: bool) -> R
                     "a change is a drain, see topics/README.md"
                 )
             mended += await _align(client, spec, name, apply=apply)
+        if apply:
+            await _wait_for(client, names)
     return Reconciled(mended, unmendable) if apply else Reconciled([], mended + unmendable)
 
 
@@ -76,7 +85,7 @@ async def partitions_of(client: AIOKafkaAdminClient, names: list[str]) -> dict[s
     described = await client.describe_topics(names)
     found = {}
     for topic in described:
-        if topic["error_code"] == UNKNOWN_TOPIC:
+        if topic["error_code"] in {UNKNOWN_TOPIC, NO_LEADER_YET}:
             continue
         if topic["error_code"]:
             raise for_code(topic["error_code"])(topic["topic"])
@@ -108,6 +117,15 @@ async def check(settings: Settings, contract: Contract) -> None:
             )
 
 
+async def _wait_for(client: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Wait until the broker that answers knows the topics: it learns of them a moment later."""
+    async with asyncio.timeout(CREATION_TIMEOUT_S):
+        while True:
+            if len(await partitions_of(client, names)) == len(names):
+                return
+            await asyncio.sleep(CREATION_POLL_S)
+
+
 async def _create(client: AIOKafkaAdminClient, spec: TopicSpec, name: str, *, apply: bool) -> str:
     if not apply:
         return f"{name}: missing"
@@ -123,6 +141,8 @@ async def _create(client: AIOKafkaAdminClient, spec: TopicSpec, name: str, *, ap
         ]
     )
     for _, code, *rest in response.topic_errors:
+        if code == ALREADY_EXISTS:
+            return f"{name}: created by someone else meanwhile"
         if code:
             raise TopicsError(
                 f"{name} can't be created: {rest[0] if rest else for_code(code).__name__}"

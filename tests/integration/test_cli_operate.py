@@ -89,7 +89,7 @@ def test_topics_are_shown_then_made(broker: KafkaBroker, ledger_url: str, tmp_pa
         line.run("topics", *words) for words in ((), ("--apply",), ("--apply",))
     )
 
-    assert (shown.status, applied.status, again.status) == (1, 0, 0)
+    assert (shown.status, applied.status, again.status) == (1, 0, 0), again.err
     assert sorted(shown.out.splitlines()) == [
         f"{prefix}payments.{name}.v1: missing" for name in ("commands", "dead-letters", "outcomes")
     ]
