@@ -73,9 +73,8 @@ async def fingerprints(ledger: Snapshot, counts: dict[str, int], *, every: bool)
     """Fingerprints agree with what is recorded."""
     total = counts["transactions"]
     wanted = total if every else FINGERPRINTS_SAMPLED
-    compared, lines = await ledger.wrong_fingerprints(percent_for(wanted, total))
-    counted = f"{compared:,} of {total:,} ids"
-    return finding("fingerprints agree with the content", counted, lines)
+    compared, wrong = await ledger.wrong_fingerprints(percent_for(wanted, total))
+    return _told("fingerprints agree with the content", f"{compared:,} of {total:,} ids", wrong)
 
 
 async def offsets(ledger: Snapshot, counts: dict[str, int]) -> Finding:

@@ -145,26 +145,27 @@ class Snapshot:
         async for row in self._each("answers", list(source_ids)):
             yield RecordedAnswer(*row)
 
-    async def wrong_fingerprints(self, percent: float) -> tuple[int, list[str]]:
+    async def wrong_fingerprints(self, percent: float) -> tuple[int, Faults]:
         """
         Compute fingerprints again from what is recorded, for all or `percent` of the ids.
 
-        Gives how many were compared and a line for each that differs.
+        Gives how many were compared and what differs.
         """
-        compared, lines = 0, list[str]()
+        compared, wrong, lines = 0, 0, list[str]()
         chunk: list[str] = []
         async for row in self._each("sampled_ids", percent):
             chunk.append(row[0])
             if len(chunk) == CHUNK_ROWS:
-                compared += await self._compare(chunk, lines)
+                count, found = await self._compare(chunk)
+                compared, wrong, lines = compared + count, wrong + len(found), lines or found
                 chunk = []
-        compared += await self._compare(chunk, lines)
-        return compared, lines
+        count, found = await self._compare(chunk)
+        return compared + count, Faults(lines or found, wrong + len(found))
 
-    async def _compare(self, ids: list[str], lines: list[str]) -> int:
+    async def _compare(self, ids: list[str]) -> tuple[int, list[str]]:
         with explained():
             found = await self._connection.fetch(LINE_SQL["decided"], ids)
-        compared = 0
+        compared, lines = 0, list[str]()
         for row in found:
             if row["fingerprint_version"] != FINGERPRINT_VERSION:
                 continue
@@ -176,7 +177,7 @@ class Snapshot:
                 wrong = f"can't be computed: {error!r}"
             if wrong:
                 lines.append(f"transaction {row['transaction_id']}: its fingerprint {wrong}")
-        return compared
+        return compared, lines
 
     async def _each(self, name: str, *arguments: Any) -> AsyncIterator[Any]:
         """Read rows a chunk at a time."""
