@@ -32,8 +32,8 @@ test: lint types ## Lint, types and every promise, on a real stack of its own
 	@$(PYTHON) -m pytest
 
 .PHONY: test-long
-test-long: $(READY) ## The full matrix: versions, seeds, soak (hours)
-	@$(PYTHON) -m pytest -m long tests/long
+test-long: $(READY) ## The full matrix: versions, seeds, soak (about an hour)
+	@$(PYTHON) -m tests.long
 
 .PHONY: bench
 bench: $(READY) ## Measure the whole line against its limits, into build/bench.json

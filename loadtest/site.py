@@ -17,6 +17,8 @@ BOOTSTRAP_SERVERS = "PROCESSOR_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_URL = "PROCESSOR_DATABASE_URL"
 TOPIC_PREFIX = "PROCESSOR_TOPIC_PREFIX"
 CONSUMER_GROUP = "PROCESSOR_CONSUMER_GROUP"
+KEPT = frozenset({"PROCESSOR_EVENT_LOOP"})
+"""Settings of the user's that hold for a run as well; the others say where and how they serve."""
 
 
 class Site(NamedTuple):
@@ -55,7 +57,9 @@ def start_stack(stack: Stack, report: Report | None) -> Site:
 
 def _site(bootstrap_servers: str, database_url: str, prefix: str) -> Site:
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PROCESSOR_")
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or not name.startswith("PROCESSOR_")
     }
     environment |= {
         BOOTSTRAP_SERVERS: bootstrap_servers,

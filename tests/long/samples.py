@@ -1,0 +1,89 @@
+"""Runs of the sample on servers that are there already, each with a ledger of its own."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.local import Stack
+from deploy.local.stack import VARIABLES
+from loadtest.processes import COMMAND_LIMIT_S
+from tests.long.commands import CHECKOUT, FOLDER, StepError, environment, run, say
+from tests.long.pythons import Python
+from tests.long.variants import FAUST_ENVIRONMENT, PROBE, Variant
+
+SAMPLE_LIMIT_S = 600.0
+SEED_BITS = 31
+RATE = re.compile(r"^payments per second, in the mix +([\d,]+)$", re.MULTILINE)
+
+
+def run_variants(
+    rows: Sequence[Variant], pythons: Sequence[Python], scale: float
+) -> dict[str, Any]:
+    """Run the sample once on each variant; give the figures by variant. Raises StepError."""
+    executables = {one.version: one.executable for one in pythons}
+    for python in pythons:
+        _refuse_unless_compiled(python)
+    found: dict[str, Any] = {}
+    for kafka in dict.fromkeys(row.kafka for row in rows):
+        with Stack(FOLDER / f"stack-{kafka}", kafka_version=kafka) as stack:
+            for row in (one for one in rows if one.kafka == kafka):
+                log = f"variant-{'-'.join(row)}"
+                words = [executables[row.python], *_words(scale)]
+                found[str(row)] = _sample(stack, words, log, row.settings)
+                say(f"    {row}: {found[str(row)]['per_second']:,}/s")
+    return found
+
+
+def run_seeds(count: int, scale: float) -> dict[str, Any]:
+    """Run the sample with seeds that nobody has tried. Raises StepError naming the seed."""
+    found: dict[str, Any] = {}
+    with Stack(FOLDER / "stack-seeds") as stack:
+        for _ in range(count):
+            seed = secrets.randbits(SEED_BITS)
+            words = [sys.executable, *_words(scale), "--seed", str(seed)]
+            found[f"seed {seed}"] = _sample(stack, words, f"seed-{seed}", {})
+            say(f"    seed {seed}: {found[f'seed {seed}']['per_second']:,}/s")
+    return found
+
+
+def _words(scale: float) -> list[str]:
+    return ["-m", "loadtest", "run-sample", "--scale", str(scale)]
+
+
+def _sample(
+    stack: Stack, words: Sequence[str], log: str, settings: dict[str, str]
+) -> dict[str, float]:
+    database = f"sample_{secrets.token_hex(4)}"
+    stack.postgres.create_database(database)
+    given = (stack.broker.bootstrap_servers, stack.postgres.url(database))
+    addresses = dict(zip(VARIABLES, given, strict=True))
+    began = time.monotonic()
+    path = run(words, log, SAMPLE_LIMIT_S, environment(**addresses, **settings))
+    seconds = time.monotonic() - began
+    stack.postgres.drop_database(database)
+    rate = RATE.search(path.read_text())
+    if rate is None:
+        raise StepError(f"`{log}` told no payments per second (log: {path})")
+    return {"seconds": round(seconds, 1), "per_second": int(rate[1].replace(",", ""))}
+
+
+def _refuse_unless_compiled(python: Python) -> None:
+    """Raise StepError where Faust does not do as its environment variables say."""
+    for kind, settings in FAUST_ENVIRONMENT.items():
+        done = subprocess.run(
+            [python.executable, "-c", PROBE],
+            cwd=CHECKOUT,
+            env=environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+        if done.stdout.strip() != kind:
+            raise StepError(f"Faust on Python {python.version} is not {kind}: {done.stdout}")
