@@ -35,7 +35,7 @@ Holds the identity of the ledger whose ids the table holds. Ids are 16 bytes lon
 them.
 """
 
-LOCK_WAIT_S: Final = 10.0
+LOCK_WAIT_S: Final = 5.0
 """How long to wait for a dying worker to let go of the data folder."""
 
 LOCK_POLL_S: Final = 0.25

@@ -10,7 +10,7 @@ from tests.acceptance.harness import World
 from tests.acceptance.proxy import Cut, CuttingProxy
 from tests.acceptance.workers import WorkerProcess, until
 
-AWAY_S = 8.0
+AWAY_S = 5.0
 """Longer than the poll interval of the tests' settings, after which Kafka gives up a member."""
 
 LOG_LINES_MAX = 1_000

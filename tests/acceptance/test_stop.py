@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 from deploy.local import PostgresServer
 from tests.acceptance.harness import World
 from tests.acceptance.workers import until
@@ -53,6 +55,7 @@ async def test_stopped_while_postgresql_is_away(world: World, postgres: Postgres
     assert await again.stop() == 0, again.tail()
 
 
+@pytest.mark.long
 async def test_second_signal_ends_at_once(world: World, postgres: PostgresServer) -> None:
     """Who can't wait sends a second signal: nothing is acknowledged that was not done."""
     worker = await world.worker().start().ready()

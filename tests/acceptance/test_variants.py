@@ -25,7 +25,7 @@ async def _serves(world: World, **settings: str) -> None:
     assert await again.stop() == 0, again.tail()
 
 
-@pytest.mark.parametrize("no_cython", ["", "1"])
+@pytest.mark.parametrize("no_cython", [pytest.param("", marks=pytest.mark.long), "1"])
 async def test_plain_event_loop(
     world: World, monkeypatch: pytest.MonkeyPatch, no_cython: str
 ) -> None:
