@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from deploy.local import Stack
+from deploy.local import KAFKA_VERSION, Stack
 from deploy.local.stack import VARIABLES
 from loadtest.processes import COMMAND_LIMIT_S
 from tests.long.commands import CHECKOUT, FOLDER, StepError, environment, run, say
@@ -31,7 +33,7 @@ def run_variants(
         _refuse_unless_compiled(python)
     found: dict[str, Any] = {}
     for kafka in dict.fromkeys(row.kafka for row in rows):
-        with Stack(FOLDER / f"stack-{kafka}", kafka_version=kafka) as stack:
+        with _stack(kafka) as stack:
             for row in (one for one in rows if one.kafka == kafka):
                 log = f"variant-{'-'.join(row)}"
                 words = [executables[row.python], *_words(scale)]
@@ -43,13 +45,24 @@ def run_variants(
 def run_seeds(count: int, scale: float) -> dict[str, Any]:
     """Run the sample with seeds that nobody has tried. Raises StepError naming the seed."""
     found: dict[str, Any] = {}
-    with Stack(FOLDER / "stack-seeds") as stack:
+    with _stack(KAFKA_VERSION) as stack:
         for _ in range(count):
             seed = secrets.randbits(SEED_BITS)
             words = [sys.executable, *_words(scale), "--seed", str(seed)]
             found[f"seed {seed}"] = _sample(stack, words, f"seed-{seed}", {})
             say(f"    seed {seed}: {found[f'seed {seed}']['per_second']:,}/s")
     return found
+
+
+@contextmanager
+def _stack(kafka: str) -> Iterator[Stack]:
+    """Start servers for some runs; their data go when they end."""
+    folder = FOLDER / f"stack-{secrets.token_hex(3)}"
+    try:
+        with Stack(folder, kafka_version=kafka) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _words(scale: float) -> list[str]:
