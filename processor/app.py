@@ -50,6 +50,9 @@ EXIT_FAULT: Final = 70
 EXIT_ABANDONED: Final = 75
 """Left with work in hand because a deadline passed; nothing was acknowledged that was not done."""
 
+LOOK_BACK_S: Final = 5.0
+"""How often the claims are held against the ledger, for a restore under an idle worker."""
+
 SAME_SIGNAL_S: Final = 1.0
 """Two signals within this time are one."""
 
@@ -207,14 +210,18 @@ class Worker:
             return
 
     async def housekeeping(self) -> None:
-        """Note deliveries every second, prepare storage every day."""
+        """Note deliveries every second, look back every few, prepare storage every day."""
         loop = asyncio.get_running_loop()
         next_day = loop.time() + DAY_S
+        next_look = loop.time() + LOOK_BACK_S
         while True:
             await asyncio.sleep(self.settings.delivered_interval_s)
             self.health.beat()
             try:
                 await self.note_delivered()
+                if loop.time() >= next_look:
+                    await self.reader.look_back()
+                    next_look = loop.time() + LOOK_BACK_S
                 if loop.time() >= next_day:
                     await self.ledger.prepare()
                     next_day = loop.time() + DAY_S

@@ -26,9 +26,11 @@ from processor.core.books import Account, Decided
 from processor.errors import (
     AlreadyDecidedError,
     FencedError,
+    LedgerUnavailableError,
     OutageError,
     ProcessorError,
     RewoundError,
+    UnpostableError,
 )
 from processor.ledger import Fence, Position, Timeline, rows
 from processor.ledger.connection import ConnectionSettings, LedgerConnection, translated
@@ -271,6 +273,17 @@ class PostgresLedger:
         self, topic: str, partition: int, first_offset: int, claim: UUID, claimed_by: str
     ) -> Position:
         """Write the claim; open the position on the first claim ever."""
+        try:
+            await self._claim(topic, partition, first_offset, claim, claimed_by)
+        except UnpostableError as error:
+            raise LedgerUnavailableError("another worker opens this position") from error
+        position = await self.position(topic, partition)
+        assert position is not None, "it was claimed on the line above"
+        return position
+
+    async def _claim(
+        self, topic: str, partition: int, first_offset: int, claim: UUID, claimed_by: str
+    ) -> None:
         async with self._asking:
             connection = await self._other.get()
             with translated():
@@ -291,9 +304,6 @@ class PostgresLedger:
                             claimed_by,
                             first_offset,
                         )
-        position = await self.position(topic, partition)
-        assert position is not None, "it was claimed on the line above"
-        return position
 
     async def delivered(self, logs: dict[Log, int]) -> None:
         """Note deliveries where the claim still holds."""

@@ -183,6 +183,26 @@ class Reader:
         await self._settler.restored(why)
         self._posted.clear()
 
+    async def look_back(self) -> None:
+        """
+        Hold the claims against the ledger: a restore under an idle worker shows nowhere else, and
+        what the older ledger lacks must be read again.
+        """
+        for tp, claim in list(self._claims.items()):
+            known = self._posted.get(tp, 0)
+            position = await self._ledger.position(*tp)
+            if self._claims.get(tp) is not claim:
+                continue
+            if position is None or position.next_offset < known:
+                assert self._settler is not None, "wired before the app starts"
+                why = f"{tp.topic}/{tp.partition}: the ledger stands before {known}"
+                log.warning("ledger.behind", why=why)
+                await self._settler.restored(why)
+                self.set_back()
+                return
+            if position.log.claim != claim.log.claim:
+                self.lost([claim.log], wait=True)
+
     def reached(self, *, in_group: bool) -> None:
         """Tell whether Kafka's group can be reached; without it the worker is not ready."""
         if in_group:
