@@ -58,16 +58,20 @@ class Record:
         """Run a step, say how it went and how long it took, and keep its figures."""
         say(f"{name}: {title}")
         began = time.monotonic()
-        figures, fault = {}, None
+        figures: dict[str, Any] = {}
+        fault = None
         try:
             figures = work()
-        except (StepError, StackError) as error:
+        except StackError as error:
             fault = str(error)
-            say(f"{name}: FAILED: {fault}")
-            for line in getattr(error, "tail", "").splitlines():
+        except StepError as error:
+            fault, figures = str(error), error.figures
+            for line in error.tail.splitlines():
                 say(f"    | {line}")
         seconds = round(time.monotonic() - began, 1)
-        say(f"{name}: {'failed' if fault else 'passed'} in {seconds:.0f} s")
+        say(f"{name}: {'FAILED' if fault else 'passed'} in {seconds:.0f} s")
+        if fault:
+            say(f"    {fault}")
         self.steps.append(
             {
                 "step": name,
@@ -147,7 +151,16 @@ def _soak(payments: int) -> dict[str, Any]:
     figures = FOLDER / "soak.json"
     figures.unlink(missing_ok=True)
     words = ("-m", "long", "-s", "tests/long/test_soak.py")
-    run_suite(sys.executable, words, "soak", LONG_SOAK_PAYMENTS=str(payments))
+    try:
+        run_suite(sys.executable, words, "soak", LONG_SOAK_PAYMENTS=str(payments))
+    except StepError as error:
+        if figures.exists():
+            error.figures = _without_samples(figures)
+        raise
+    return _without_samples(figures)
+
+
+def _without_samples(figures: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(figures.read_text())
     return {name: one for name, one in found.items() if name not in {"fields", "each"}}
 

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deploy.local.daemon import launcher
 
@@ -25,11 +26,12 @@ OURS = ("PROCESSOR_", "NO_CYTHON", "CYTHON_OPTIMIZATIONS", "HYPOTHESIS_PROFILE",
 
 
 class StepError(Exception):
-    """A step failed; the message is one line, what it wrote last follows in `tail`."""
+    """A step failed; one line says why, `tail` is what it wrote last, `figures` what it found."""
 
-    def __init__(self, message: str, tail: str = "") -> None:
+    def __init__(self, message: str, tail: str = "", figures: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.tail = tail
+        self.figures = figures or {}
 
 
 def say(line: str) -> None:
@@ -70,6 +72,25 @@ def run(words: Sequence[str], log: str, limit_s: float, env: Mapping[str, str]) 
     if status != 0:
         raise StepError(f"`{log}` ended with status {status} (log: {path})", tail(path))
     return path
+
+
+def run_each(works: Mapping[str, Callable[[], dict[str, Any]]]) -> dict[str, Any]:
+    """Do all works, also after one that failed; give the figures by name. Raises StepError."""
+    found: dict[str, Any] = {}
+    failed: list[StepError] = []
+    for name, work in works.items():
+        began = time.monotonic()
+        try:
+            found[name] = work()
+        except StepError as error:
+            failed.append(error)
+            found[name] = {"fault": str(error)}
+        how = "FAILED" if "fault" in found[name] else "ok"
+        say(f"    {name}: {how}, {time.monotonic() - began:.0f} s")
+    if failed:
+        message = f"{len(failed)} of {len(works)} failed: {failed[0]}"
+        raise StepError(message, failed[0].tail, found)
+    return found
 
 
 def _status(process: subprocess.Popen[bytes], log: Path, limit_s: float) -> int | None:

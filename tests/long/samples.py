@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from deploy.local import KAFKA_VERSION, Stack
 from deploy.local.stack import VARIABLES
 from loadtest.processes import COMMAND_LIMIT_S
-from tests.long.commands import CHECKOUT, FOLDER, StepError, environment, run, say
+from tests.long.commands import CHECKOUT, FOLDER, StepError, environment, run, run_each
 from tests.long.pythons import Python
 from tests.long.variants import FAUST_ENVIRONMENT, PROBE, Variant
 
@@ -27,31 +28,37 @@ RATE = re.compile(r"^payments per second, in the mix +([\d,]+)$", re.MULTILINE)
 def run_variants(
     rows: Sequence[Variant], pythons: Sequence[Python], scale: float
 ) -> dict[str, Any]:
-    """Run the sample once on each variant; give the figures by variant. Raises StepError."""
+    """
+    Run the sample once on each variant, broker by broker; give the figures by variant.
+
+    Raises StepError.
+    """
     executables = {one.version: one.executable for one in pythons}
     for python in pythons:
         _refuse_unless_compiled(python)
-    found: dict[str, Any] = {}
-    for kafka in dict.fromkeys(row.kafka for row in rows):
-        with _stack(kafka) as stack:
-            for row in (one for one in rows if one.kafka == kafka):
-                log = f"variant-{'-'.join(row)}"
-                words = [executables[row.python], *_words(scale)]
-                found[str(row)] = _sample(stack, words, log, row.settings)
-                say(f"    {row}: {found[str(row)]['per_second']:,}/s")
-    return found
+    with ExitStack() as ends:
+        stacks: dict[str, Stack] = {}
+
+        def work(row: Variant) -> dict[str, float]:
+            if row.kafka not in stacks:
+                ends.close()
+                stacks[row.kafka] = ends.enter_context(_stack(row.kafka))
+            words = [executables[row.python], *_words(scale)]
+            return _sample(stacks[row.kafka], words, f"variant-{'-'.join(row)}", row.settings)
+
+        return run_each({str(row): partial(work, row) for row in rows})
 
 
 def run_seeds(count: int, scale: float) -> dict[str, Any]:
     """Run the sample with seeds that nobody has tried. Raises StepError naming the seed."""
-    found: dict[str, Any] = {}
     with _stack(KAFKA_VERSION) as stack:
-        for _ in range(count):
-            seed = secrets.randbits(SEED_BITS)
+
+        def work(seed: int) -> dict[str, float]:
             words = [sys.executable, *_words(scale), "--seed", str(seed)]
-            found[f"seed {seed}"] = _sample(stack, words, f"seed-{seed}", {})
-            say(f"    seed {seed}: {found[f'seed {seed}']['per_second']:,}/s")
-    return found
+            return _sample(stack, words, f"seed-{seed}", {})
+
+        seeds = [secrets.randbits(SEED_BITS) for _ in range(count)]
+        return run_each({f"seed {seed}": partial(work, seed) for seed in seeds})
 
 
 @contextmanager
@@ -77,9 +84,11 @@ def _sample(
     given = (stack.broker.bootstrap_servers, stack.postgres.url(database))
     addresses = dict(zip(VARIABLES, given, strict=True))
     began = time.monotonic()
-    path = run(words, log, SAMPLE_LIMIT_S, environment(**addresses, **settings))
+    try:
+        path = run(words, log, SAMPLE_LIMIT_S, environment(**addresses, **settings))
+    finally:
+        stack.postgres.drop_database(database)
     seconds = time.monotonic() - began
-    stack.postgres.drop_database(database)
     rate = RATE.search(path.read_text())
     if rate is None:
         raise StepError(f"`{log}` told no payments per second (log: {path})")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from tests.long.commands import FOLDER, StepError, environment, run
+from tests.long.commands import FOLDER, StepError, environment, run, run_each
 from tests.long.pythons import Python, make_environment
 
 SUITE_LIMIT_S = 7_200.0
@@ -19,11 +20,18 @@ FAST_SUITES = ("tests/unit", "tests/contract", "tests/property")
 def on_python(python: Python, profile: str) -> dict[str, Any]:
     """Run on a Python what does not need it compared, and every crash. Raises StepError."""
     make_environment(python)
-    fast = run_suite(python.executable, FAST_SUITES, f"fast-{python.version}", profile=profile)
-    crashes = run_suite(
-        python.executable, ("-m", "long", "tests/acceptance"), f"acceptance-{python.version}"
+    suites = {
+        "fast": (FAST_SUITES, profile),
+        "acceptance": (("-m", "long", "tests/acceptance"), "quick"),
+    }
+    return run_each(
+        {
+            name: partial(
+                run_suite, python.executable, words, f"{name}-{python.version}", profile=tried
+            )
+            for name, (words, tried) in suites.items()
+        }
     )
-    return {"python": python.full_version, "fast": fast, "acceptance": crashes}
 
 
 def run_suite(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -23,7 +24,11 @@ async def test_soak() -> None:
     """Memory stays flat and bounded, commits go on, nothing slows down, and the books hold."""
     folder = FOLDER / f"soak-{secrets.token_hex(3)}"
     soak = Soak(read(os.environ).soak_payments, folder)
-    await soak.run()
+    try:
+        await soak.run()
+    except asyncio.CancelledError:  # Ctrl-C: nobody will look into it
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     samples = [list(one) for one in soak.samples]
     written = soak.found | {"faults": soak.faults}
     FIGURES.write_text(json.dumps({**written, "fields": soak.samples[0]._fields, "each": samples}))

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest import site
 from tests.long import plan as plan_module
-from tests.long.commands import FOLDER, StepError, environment, run
+from tests.long.commands import FOLDER, StepError, environment, run, run_each
 from tests.long.plan import Plan, PlanError
 from tests.long.variants import pairs, pairwise, variants
 
@@ -65,3 +65,15 @@ def test_a_command_that_fails_or_takes_too_long_fails_its_step() -> None:
             run(["/bin/sleep", "600"], log, 0.2, environment())
     finally:
         Path(FOLDER / f"{log}.log").unlink()
+
+
+def test_a_failure_does_not_stop_the_others() -> None:
+    """All are done, and the failure tells what each of them found."""
+
+    def fail() -> dict[str, int]:
+        raise StepError("it broke", "last words")
+
+    with pytest.raises(StepError, match="1 of 2 failed: it broke") as failed:
+        run_each({"first": fail, "second": lambda: {"passed": 3}})
+    assert failed.value.tail == "last words"
+    assert failed.value.figures == {"first": {"fault": "it broke"}, "second": {"passed": 3}}
