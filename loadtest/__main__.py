@@ -10,6 +10,7 @@ from types import FrameType
 import click
 import msgspec
 from aiokafka.errors import KafkaError
+from rich.console import Console
 
 from deploy.local import StackError
 from loadtest.bench.cases import CASES, QUICK, Plan
@@ -83,6 +84,19 @@ def bench_command(
         QUICK if quick else Plan(rounds=rounds, commands=commands, latency_seconds=latency_seconds)
     )
     return bench(msgspec.structs.replace(plan, only=cases), result, strict=strict)
+
+
+@cli.command("steps")
+def steps_command() -> int:
+    """Time each step of the worker that needs no server, in µs of CPU per transfer."""
+    from loadtest.bench.steps import (  # noqa: PLC0415 - Faust takes a second to import
+        collect_as_the_worker,
+        steps,
+    )
+
+    collect_as_the_worker()
+    steps(Console())
+    return 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
