@@ -38,6 +38,7 @@ async def killed_at(world: World, step: str, count: int) -> int:
     verdict = await world.proven()
     if step in VERIFIED:
         await world.verified()
+    await again.ready()  # the first may have left it nothing to do: it could still be starting
     assert await again.stop() == 0, f"{step}: {again.tail()}"
     return verdict.delivered_again
 
