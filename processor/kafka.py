@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -19,7 +20,7 @@ from processor.settings import Settings
 
 PRODUCER_BATCH_BYTES_MAX: Final = 900_000
 METADATA_PAUSE_S: Final = 0.1
-"""How long a producer waits after no broker told where partitions lead."""
+"""The least time between two questions of a client for metadata."""
 
 PRODUCER_REQUEST_BYTES_MAX: Final = 4_194_304
 
@@ -75,20 +76,27 @@ def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:
             max_request_size=PRODUCER_REQUEST_BYTES_MAX,
             request_timeout_ms=int(settings.delivery_timeout_s * 1000),
         )
-        _pace(producer.client)
+        pace(producer.client)
         return producer
 
     return make
 
 
-def _pace(client: Any) -> None:
-    """Let a client pause: aiokafka asks a broker that is away thousands of times a second."""
+def pace(client: Any) -> None:
+    """
+    Leave a pause between a client's questions for metadata: aiokafka asks thousands of times a
+    second for what a broker that is away, or still starting, can't tell yet.
+    """
     ask = client._metadata_update  # noqa: SLF001 - no public way
+    asked_at = 0.0
 
     async def ask_and_pause(*arguments: Any) -> bool:
+        nonlocal asked_at
+        early_s = asked_at + METADATA_PAUSE_S - time.monotonic()
+        if early_s > 0:
+            await asyncio.sleep(early_s)
+        asked_at = time.monotonic()
         is_updated: bool = await ask(*arguments)
-        if not is_updated:
-            await asyncio.sleep(METADATA_PAUSE_S)
         return is_updated
 
     client._metadata_update = ask_and_pause  # noqa: SLF001 - as above

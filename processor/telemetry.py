@@ -32,6 +32,12 @@ from processor.errors import PartitionError
 LINKS_MAX: Final = 32
 """How many channels' traces one batch span links: each costs 3 µs."""
 
+REPEAT_PAUSE_S: Final = 5.0
+"""How long a library's message is held back after it was written."""
+
+REPEATS_KNOWN_MAX: Final = 1_000
+"""How many different messages are remembered."""
+
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _TRACEPARENT: Final = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -52,6 +58,7 @@ def configure_logs(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(OncePerPause())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
@@ -67,6 +74,33 @@ def configure_logs(level: str) -> None:
         )
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+
+
+class OncePerPause(logging.Filter):
+    """
+    Lets a library say the same thing once in `REPEAT_PAUSE_S`; an outage must not fill a disk.
+
+    What was held back is counted and told with the next one. Our own events do not come this way.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record may be written."""
+        what = (record.name, str(record.msg))
+        said_at, held_back = self._said.get(what, (0.0, 0))
+        if record.created - said_at < REPEAT_PAUSE_S:
+            self._said[what] = (said_at, held_back + 1)
+            return False
+        if len(self._said) >= REPEATS_KNOWN_MAX:
+            self._said.clear()
+        self._said[what] = (record.created, 0)
+        if held_back:
+            record.msg = f"{record.getMessage()} (and {held_back} more like it)"
+            record.args = None
+        return True
 
 
 def _json(value: Any, **_options: Any) -> str:

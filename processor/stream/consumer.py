@@ -29,6 +29,7 @@ from faust.types.tuples import ConsumerMessage
 
 from processor.batch import Run, digest_of
 from processor.errors import BrokerUnavailableError
+from processor.kafka import pace
 from processor.stream.positions import LogView
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         # money.
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - no public way past Faust's driver
         consumer._fetch_max_wait_ms = FETCH_HELD_MS  # noqa: SLF001 - as above
+        pace(consumer._client)  # noqa: SLF001 - as above
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
