@@ -97,22 +97,10 @@ class Emitter:
         delivered.
         """
         waiting: dict[int, list[Any]] = defaultdict(list)
-        builders: dict[int, Any] = {}
-        for event in events:
-            builder = builders.get(event.partition)
-            if builder is None:
-                builder = builders[event.partition] = producer.create_batch()
-                waiting[event.partition].append(builder)
-            written = builder.append(
-                key=event.key, value=event.value, timestamp=None, headers=event.headers
-            )
-            if written is None:
-                builder = builders[event.partition] = producer.create_batch()
-                waiting[event.partition].append(builder)
-                written = builder.append(
-                    key=event.key, value=event.value, timestamp=None, headers=event.headers
-                )
-                assert written is not None, "an event fits an empty batch"
+        for piece in pieces(events):
+            for event in piece:
+                _append(producer, waiting[event.partition], event)
+            await asyncio.sleep(0)
         while waiting:
             futures = [
                 await producer.send_batch(queue.pop(0), topic, partition=partition)
@@ -132,3 +120,16 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await producer.stop()
+
+
+def _append(producer: AIOKafkaProducer, builders: list[Any], event: Event) -> None:
+    """Add an event to a partition's last batch, or to a new one where that is full."""
+    for is_new in (False, True):
+        if is_new or not builders:
+            builders.append(producer.create_batch())
+        written = builders[-1].append(
+            key=event.key, value=event.value, timestamp=None, headers=event.headers
+        )
+        if written is not None:
+            return
+    raise AssertionError("an event fits an empty batch")
