@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import msgspec
 
-from processor.core.commands import Command, content
+from processor.core.commands import CASH_PREFIX, Command, content
 from processor.core.currencies import DIGITS
 
 BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
 """Bound of |balance| in minor units; the database holds the same bound as a CHECK."""
-
-CASH_PREFIX = "cash-"
 
 
 class Account(msgspec.Struct, gc=False):

@@ -197,37 +197,43 @@ def posting_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]
 def account_change_columns(firsts: Sequence[First]) -> Columns:
     """Arrays of statement `insert_account_changes`."""
     decided = [first.decided for first in firsts]
-    commands = [item.command for item in decided if item.command]
     return (
-        [item.ledger_sequence for item in decided],
-        [item.transaction_id for item in decided],
-        [item.source.source_id for item in decided],
-        [item.source.offset for item in decided],
+        *_place_columns(decided),
         [item.ruling.account for item in decided],
         [item.ruling.currency for item in decided],
-        [item.type for item in decided],
-        [item.channel for item in decided],
-        [item.reference for item in commands],
-        [_metadata(item) for item in commands],
-        [_details(item) for item in commands],
+        *_asked_columns(decided),
     )
 
 
 def refusal_columns(firsts: Sequence[First]) -> Columns:
     """Arrays of statement `insert_refusals`."""
     decided = [first.decided for first in firsts]
-    commands = [item.command for item in decided if item.command]
     return (
-        [item.ledger_sequence for item in decided],
-        [item.transaction_id for item in decided],
-        [item.source.source_id for item in decided],
-        [item.source.offset for item in decided],
+        *_place_columns(decided),
         [item.ruling.reason for item in decided],
         [item.ruling.account for item in decided],
         [item.ruling.debit_account for item in decided],
         [item.ruling.credit_account for item in decided],
         [item.ruling.amount for item in decided],
         [item.ruling.currency for item in decided],
+        *_asked_columns(decided),
+    )
+
+
+def _place_columns(decided: Sequence[Decided]) -> Columns:
+    """Which command it was, and where it stood."""
+    return (
+        [item.ledger_sequence for item in decided],
+        [item.transaction_id for item in decided],
+        [item.source.source_id for item in decided],
+        [item.source.offset for item in decided],
+    )
+
+
+def _asked_columns(decided: Sequence[Decided]) -> Columns:
+    """What every command has, and what no column of its own holds."""
+    commands = [item.command for item in decided if item.command]
+    return (
         [item.type for item in decided],
         [item.channel for item in decided],
         [item.reference for item in commands],
