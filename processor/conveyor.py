@@ -1,10 +1,10 @@
 """
-Three batches under way at once: one is decoded while the one before it is posted and the one before
-that is told.
+Three things under way at once: runs are decoded while the batch before them is posted and the one
+before that is told.
 
-Every stage keeps the order of the batches. A stage that meets an outage tries the same batch again
-until it succeeds, the partitions are revoked, or the worker is told to stop; then everything in
-hand is dropped unacknowledged.
+Every stage keeps the order. A stage that meets an outage tries the same batch again until it
+succeeds, the partitions are revoked, or the worker is told to stop; then everything in hand is
+dropped unacknowledged.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from processor.errors import (
 )
 from processor.health import Health
 from processor.pipeline import Line
+from processor.ready import Ready
 from processor.retry import delays
 from processor.stream.intake import Intake
 from processor.stream.reader import Reader
@@ -77,9 +78,6 @@ class Conveyor:
         self._on_stuck = on_stuck
         self._jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
         self._settling = asyncio.Event()
-        self._in_hand = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._room = asyncio.Semaphore(1)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -88,10 +86,10 @@ class Conveyor:
 
     def start(self) -> None:
         """Start the stages."""
-        prepared: asyncio.Queue[Batch] = asyncio.Queue(1)
+        ready = Ready(self._batch_records_max)
         posted: asyncio.Queue[Answered] = asyncio.Queue(1)
         self._room = asyncio.Semaphore(1)
-        stages = (self._prepare(prepared), self._post(prepared, posted), self._finish(posted))
+        stages = (self._prepare(ready), self._post(ready, posted), self._finish(posted))
         self._tasks = [asyncio.create_task(self._guarded(stage)) for stage in stages]
 
     async def _guarded(self, stage: Awaitable[None]) -> None:
@@ -117,7 +115,7 @@ class Conveyor:
         self._settling.set()
         self._release(self._intake.drop_waiting())
         try:
-            await asyncio.wait_for(self._idle.wait(), self._settle_deadline_s)
+            await asyncio.wait_for(self._intake.all_finished(), self._settle_deadline_s)
         except TimeoutError:
             log.warning("line.dropped", records=self._intake.held_records)
             await self.stop()
@@ -137,36 +135,32 @@ class Conveyor:
                 self._on_stuck()
         self._release(self._intake.drop_all())
         self._tasks = []
-        self._in_hand = 0
-        self._idle.set()
 
     # --- stages
 
-    async def _prepare(self, prepared: asyncio.Queue[Batch]) -> None:
+    async def _prepare(self, ready: Ready) -> None:
         while True:
-            runs = await self._intake.take(self._batch_records_max)
-            self._took()
-            stale = [run for run in runs if not self._reader.holds(run.log)]
-            self._release(self._intake.finish(stale))
-            runs = [run for run in runs if self._reader.holds(run.log)]
-            if self._settling.is_set() or not runs:
-                self._drop(runs)
+            run = await self._intake.take()
+            if self._settling.is_set() or not self._reader.holds(run.log):
+                self._let_go([run])
                 continue
-            await prepared.put(await self._line.prepare(runs))
+            await ready.put(await self._line.prepare(run))
 
-    async def _post(self, prepared: asyncio.Queue[Batch], posted: asyncio.Queue[Answered]) -> None:
+    async def _post(self, ready: Ready, posted: asyncio.Queue[Answered]) -> None:
         while True:
-            batch = await prepared.get()
             # While outcomes can't be delivered at most one further batch is posted: this one.
             await self._room.acquire()
+            taken = await ready.take(self._batch_records_max)
+            # A claim that was lost since may have been won back: only the runs of today's count.
+            batch = Batch.of(one for one in taken if self._reader.holds(one.run.log))
             try:
                 answered = await self._post_until_done(batch)
             except DroppedError:
                 self._room.release()
-                self._drop(batch.runs)
+                self._let_go([one.run for one in taken])
                 continue
             kept = {id(run) for run in answered.batch.runs}
-            self._release(self._intake.finish([run for run in batch.runs if id(run) not in kept]))
+            self._let_go([one.run for one in taken if id(one.run) not in kept])
             self._reader.posted(answered.batch.runs)
             await posted.put(answered)
 
@@ -177,11 +171,11 @@ class Conveyor:
             try:
                 await self._until_done("broker", partial(self._line.finish, answered))
             except DroppedError:
-                self._drop(answered.batch.runs)
+                self._let_go(answered.batch.runs)
                 continue
             self._telemetry.answered(answered)
-            self._release(self._intake.finish(answered.batch.runs))
-            self._let_go()
+            self._let_go(answered.batch.runs)
+            await answered.let_go()
 
     # --- persistence
 
@@ -196,6 +190,7 @@ class Conveyor:
             batch = self._held(batch)
             if not batch.runs:
                 return Answered(batch, [])
+            batch.span = batch.span or self._telemetry.begin(batch)
             try:
                 return await self._until_done("ledger", partial(self._line.post, batch))
             except PartitionError as error:
@@ -256,20 +251,11 @@ class Conveyor:
             return result
         raise FaultError("delays never end")
 
-    # --- counting
+    # --- letting go
 
-    def _took(self) -> None:
-        self._in_hand += 1
-        self._idle.clear()
-
-    def _let_go(self) -> None:
-        self._in_hand = max(0, self._in_hand - 1)
-        if self._in_hand == 0:
-            self._idle.set()
-
-    def _drop(self, runs: Sequence[Run]) -> None:
+    def _let_go(self, runs: Sequence[Run]) -> None:
+        """Runs are no longer in hand, done or dropped."""
         self._release(self._intake.finish(runs))
-        self._let_go()
 
     def _release(self, messages: Sequence[object]) -> None:
         self._line.acknowledger.release(messages)

@@ -12,7 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from processor.batch import pieces
+from processor.batch import turns
 from processor.core.answers import Answer, DeadLetter
 from processor.core.outcomes import Event, EventWriter
 from processor.errors import BrokerUnavailableError
@@ -59,14 +59,13 @@ class Emitter:
         outcomes: list[Event] = []
         dead_letters: list[Event] = []
         write = self._writer.outcome
-        for piece in pieces(answers):
+        async for piece in turns(answers):
             outcomes += [event for event in map(write, piece) if event is not None]
             dead_letters += [
                 self._writer.dead_letter(answer, self._dead_letter_bytes_max)
                 for answer in piece
                 if isinstance(answer, DeadLetter)
             ]
-            await asyncio.sleep(0)
         try:
             producer = await self._started()
             async with asyncio.timeout(self._delivery_timeout_s):
@@ -97,10 +96,9 @@ class Emitter:
         delivered.
         """
         waiting: dict[int, list[Any]] = defaultdict(list)
-        for piece in pieces(events):
+        async for piece in turns(events):
             for event in piece:
                 _append(producer, waiting[event.partition], event)
-            await asyncio.sleep(0)
         while waiting:
             futures = [
                 await producer.send_batch(queue.pop(0), topic, partition=partition)

@@ -11,11 +11,10 @@ is what happens to each of them.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from processor.batch import Answered, Batch, Log, Run, pieces
+from processor.batch import Answered, Batch, Log, Prepared, Run, turns
 from processor.core.answers import Arrival, First, Record
 from processor.core.books import Source
 from processor.core.commands import Command
@@ -49,7 +48,10 @@ class Acknowledger(Protocol):
 
 
 class Line:
-    """The six steps. Each is called for one batch at a time, in the order of the batches."""
+    """
+    The six steps, in order. Runs are prepared one by one; as many as are ready make a batch when
+    the ledger is free.
+    """
 
     def __init__(
         self,
@@ -74,19 +76,16 @@ class Line:
         self.delivered: dict[Log, int] = {}
         """How far outcomes were delivered, by claim: one that was lost says nothing of the next."""
 
-    async def prepare(self, runs: list[Run]) -> Batch:
+    async def prepare(self, run: Run) -> Prepared:
         """Decode each record once, and ask the table which ids it has seen."""
         with self.telemetry.step("prepare"):
-            arrivals: list[Arrival] = []
-            for run in runs:
-                for piece in pieces(run.records):
-                    arrivals += decode(run.log, piece, self.decoder)
-                    await asyncio.sleep(0)
-            ids = [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
-            batch = Batch(runs, arrivals, self.table.seen(ids))
-            self.telemetry.odd_keys(odd_keys(arrivals, self.key_fields))
-            batch.span = self.telemetry.begin(batch)
-        return batch
+            prepared = Prepared(run, [], set())
+            async for records in turns(run.records):
+                arrivals = decode(run.log, records, self.decoder)
+                prepared.arrivals += arrivals
+                prepared.suspects |= self.table.seen(ids_of(arrivals))
+                self.telemetry.odd_keys(odd_keys(arrivals, self.key_fields))
+        return prepared
 
     async def post(self, batch: Batch) -> Answered:
         """
@@ -107,16 +106,22 @@ class Line:
         """
         with self.telemetry.step("finish"):
             await self.emitter.emit(answered.answers)
-            self.table.remember(
-                [
-                    (answer.decided.transaction_id, answer.decided.ledger_sequence)
-                    for answer in answered.answers
-                    if isinstance(answer, First)
-                ]
-            )
+            async for answers in turns(answered.answers):
+                self.table.remember(
+                    [
+                        (answer.decided.transaction_id, answer.decided.ledger_sequence)
+                        for answer in answers
+                        if isinstance(answer, First)
+                    ]
+                )
         for run in answered.batch.runs:
             self.delivered[run.log] = run.end
         self.acknowledger.acknowledge(answered.batch.runs)
+
+
+def ids_of(arrivals: Sequence[Arrival]) -> list[str]:
+    """Name the transaction ids of the records that are commands."""
+    return [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
 
 
 def decode(log: Log, records: Sequence[Record], decoder: Decoder) -> list[Arrival]:

@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     command_bytes_max: Positive = 65_536
     batch_records_max: Positive = 2_000
     run_records_max: Positive = 1_000
-    held_records_max: Positive = 8_000
+    held_records_max: Positive = 12_000
     fetch_partition_bytes_max: Positive = 1_048_576
     unpostable_per_minute_max: Positive = 100
 

@@ -10,7 +10,8 @@ acknowledged as ranges, in order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,12 @@ FETCH_HELD_MS: Final = 25
 ROOM_WAIT_S: Final = 1.0
 """
 How long to wait for room before telling aiokafka that this consumer is alive and merely held up.
+"""
+
+TOUCH_INTERVAL_S: Final = 0.5
+"""
+How often aiokafka's idle clock is reset. Not for each fetch: the question goes to another thread
+and back, which takes milliseconds.
 """
 
 PEEK_TIMEOUT_S: Final = 10.0
@@ -139,6 +146,7 @@ class RunConsumer(Consumer):
         self.reader = reader
         self._acknowledged: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
+        self._touched_at = -TOUCH_INTERVAL_S
         super().__init__(*arguments, **options)
         reader.attach(self)
 
@@ -225,7 +233,7 @@ class RunConsumer(Consumer):
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
                     # aiokafka rejoins no group for a consumer that seems to have stopped reading.
-                    self.reader.reached(in_group=await self._thread.touch())
+                    await self._touch()
                     await self.wait_first(self.can_resume_flow.wait(), timeout=FETCH_TIMEOUT_S)
                     continue
                 await self._read_once()
@@ -240,7 +248,7 @@ class RunConsumer(Consumer):
         """Claim what is not claimed, wait for room, fetch, deliver."""
         assigned = self.assignment()
         active = await self.reader.claim(assigned)
-        self.reader.reached(in_group=await self._thread.touch())
+        await self._touch()
         if not active or not self.flow_active:
             await asyncio.sleep(FETCH_TIMEOUT_S if not active else 0)
             return
@@ -266,11 +274,19 @@ class RunConsumer(Consumer):
             await asyncio.sleep(FETCH_TIMEOUT_S)
             return
         self.reader.readable()
-        for tp, found in records.items():
-            for run in self.reader.runs(TP(tp.topic, tp.partition), found):
-                if self._is_over(generation):
-                    return
-                await self._deliver(run)
+        runs = (
+            run
+            for tp, found in records.items()
+            for run in self.reader.runs(TP(tp.topic, tp.partition), found)
+        )
+        await self.wait_first(self._deliver(runs, generation), self.suspend_flow.wait())
+
+    async def _touch(self) -> None:
+        """Show aiokafka, every so often, that this consumer lives, and hear of its group."""
+        now = time.monotonic()
+        if now - self._touched_at >= TOUCH_INTERVAL_S:
+            self._touched_at = now
+            self.reader.reached(in_group=await self._thread.touch())
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         return await self._thread.getmany(active_partitions, timeout)
@@ -279,9 +295,17 @@ class RunConsumer(Consumer):
         """Whether a rebalance came in between: what was fetched may be another's now."""
         return not self.flow_active or generation != self.app.consumer_generation_id
 
-    async def _deliver(self, run: Run) -> None:
+    async def _deliver(self, runs: Iterable[Run], generation: int) -> None:
+        for run in runs:
+            if self._is_over(generation):
+                return
+            self.reader.intake.announce(run)
+            await self.callback(self._message(run))
+            self._read_offset[TP(run.log.topic, run.log.partition)] = run.end - 1
+
+    def _message(self, run: Run) -> ConsumerMessage:
         tp = TP(run.log.topic, run.log.partition)
-        message = ConsumerMessage(
+        return ConsumerMessage(
             tp.topic,
             tp.partition,
             run.start,
@@ -296,6 +320,3 @@ class RunConsumer(Consumer):
             tp=tp,
             generation_id=self.app.consumer_generation_id,
         )
-        self.reader.intake.announce(run)
-        await self.wait_first(self.callback(message), self.suspend_flow.wait())
-        self._read_offset[tp] = run.end - 1

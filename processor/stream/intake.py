@@ -30,6 +30,8 @@ class Intake:
         self._held_records = 0
         self._announced_records = 0
         self._changed = asyncio.Event()
+        self._nothing_held = asyncio.Event()
+        self._nothing_held.set()
 
     @property
     def held_records(self) -> int:
@@ -62,26 +64,17 @@ class Intake:
         self._waiting.append((run, message))
         self._held[id(run)] = (run, message)
         self._held_records += len(run.records)
+        self._nothing_held.clear()
         self._announced_records = max(0, self._announced_records - len(run.records))
         self._changed.set()
 
-    async def take(self, records_max: int) -> list[Run]:
-        """
-        Take whole runs, at least one, up to about `records_max` records; wait only while there is
-        none.
-        """
+    async def take(self) -> Run:
+        """Take the next run; wait only while there is none."""
         while not self._waiting:
             self._changed.clear()
             await self._changed.wait()
-        taken: list[Run] = []
-        records = 0
-        while self._waiting and (
-            not taken or records + len(self._waiting[0][0].records) <= records_max
-        ):
-            run, _ = self._waiting.popleft()
-            taken.append(run)
-            records += len(run.records)
-        return taken
+        run, _ = self._waiting.popleft()
+        return run
 
     def finish(self, runs: Iterable[Run]) -> list[Any]:
         """Let go of runs that were finished or dropped; give their messages."""
@@ -91,8 +84,14 @@ class Intake:
             if held is not None:
                 self._held_records -= len(run.records)
                 messages.append(held[1])
+        if not self._held:
+            self._nothing_held.set()
         self._changed.set()
         return messages
+
+    async def all_finished(self) -> None:
+        """Wait until no run is held any more."""
+        await self._nothing_held.wait()
 
     def drop_waiting(self) -> list[Any]:
         """Drop everything that was not taken yet, in Faust's channel too; give the messages."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
-from processor.batch import Answered, Batch, Log, Run, joined
+from processor.batch import Answered, Batch, Log, Prepared, Run, joined
 from processor.bisect import Unpostables, halves, without
 from processor.conveyor import Conveyor
 from processor.core.commands import Command
@@ -16,6 +19,7 @@ from processor.core.decode import Invalid, InvalidReason
 from processor.errors import FaultError, FencedError, RewoundError, UnpostableError
 from processor.health import Health
 from processor.pipeline import decode
+from processor.ready import Ready
 from tests.builders import DECODER, TOPIC, Partition, deposit, new_id, uuid_of
 
 REFUSED = UnpostableError("PostgreSQL says 22021: invalid byte sequence", "22021")
@@ -162,6 +166,7 @@ class FakeLine:
         self._fenced = fenced
         self.starts: dict[Log, int] = {}
         self.posted: list[Batch] = []
+        self.acknowledger = Silent()
 
     async def post(self, batch: Batch) -> Answered:
         """Refuse as the ledger does: first by position and claim, then by data."""
@@ -258,4 +263,23 @@ async def test_a_batch_behind_a_fenced_one_is_not_posted() -> None:
 
     assert (await belt._post_until_done(batch_of(first))).batch.runs == []
     assert (await belt._post_until_done(batch_of(second))).batch.runs == []
+
+
+async def test_a_claim_won_back_posts_only_what_was_read_under_it() -> None:
+    """Runs of the lost claim stand beside those of the new one, and must not drag them along."""
+    log = partition(0)
+    old = log.add(deposit("anna", "1.00"))
+    again = Run(structs.replace(old.log, claim=uuid4()), old.start, old.end, old.records)
+    line, reader = FakeLine("", None), FakeReader()
+    reader.lost([old.log], wait=False)
+    belt, ready, posted = conveyor(line, reader), Ready(10), asyncio.Queue[Answered](1)
+    for run in (old, again):
+        await ready.put(Prepared(run, batch_of(run).arrivals, set()))
+
+    posting = asyncio.create_task(belt._post(ready, posted))
+    answered = await asyncio.wait_for(posted.get(), 1)
+    posting.cancel()
+
+    assert answered.batch.runs == [again]
+    assert [batch.runs for batch in line.posted] == [[again]]
     assert line.starts == {log.log: 0}

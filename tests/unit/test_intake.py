@@ -29,7 +29,7 @@ async def test_room_is_for_what_is_held_and_on_its_way() -> None:
     assert not intake.has_room()
     intake.put(big, "big")
     assert (intake.has_room(), intake.held_records) == (False, 50)
-    assert await intake.take(1) == [big]
+    assert await intake.take() is big
     assert (intake.has_room(), intake.is_empty) == (False, True)
     assert intake.finish([big]) == ["big"]
     assert (intake.has_room(), intake.held_records) == (True, 0)
@@ -38,27 +38,41 @@ async def test_room_is_for_what_is_held_and_on_its_way() -> None:
 
 
 async def test_runs_are_taken_whole_and_in_order() -> None:
-    """At least one, then as many as fit."""
-    intake, runs = Intake(1000), [run(3), run(3), run(30), run(1)]
+    """One at a time."""
+    intake, runs = Intake(1000), [run(3), run(30), run(1)]
     for number, one in enumerate(runs):
         intake.put(one, number)
 
-    assert await intake.take(6) == runs[:2]
-    assert await intake.take(6) == [runs[2]]
-    assert await intake.take(6) == [runs[3]]
+    assert [await intake.take() for _ in runs] == runs
     assert intake.is_empty
+
+
+async def test_all_is_finished_when_the_last_run_is_let_go() -> None:
+    """Whether it was done or dropped, and whether or not it was taken."""
+    intake, done, dropped = Intake(10), run(2), run(3)
+    await asyncio.wait_for(intake.all_finished(), 1)
+    intake.put(done, "done")
+    intake.put(dropped, "dropped")
+    waiting = asyncio.create_task(intake.all_finished())
+    await intake.take()
+
+    intake.finish([done])
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    intake.drop_waiting()
+    await asyncio.wait_for(waiting, 1)
 
 
 async def test_taking_waits_only_while_there_is_nothing() -> None:
     """An idle line takes a record the moment it comes."""
     intake, one = Intake(10), run(1)
-    taking = asyncio.create_task(intake.take(10))
+    taking = asyncio.create_task(intake.take())
     await asyncio.sleep(0)
     assert not taking.done()
 
     intake.put(one, "one")
 
-    assert await asyncio.wait_for(taking, 1) == [one]
+    assert await asyncio.wait_for(taking, 1) is one
 
 
 async def test_a_run_is_let_go_once() -> None:
@@ -78,7 +92,7 @@ async def test_dropping_what_waits_keeps_what_is_in_work() -> None:
     """What is on its way through the channel is forgotten, too."""
     intake, working, waiting = Intake(10), run(2), run(3)
     intake.put(working, "working")
-    await intake.take(10)
+    await intake.take()
     intake.put(waiting, "waiting")
     intake.announce(run(20))
 
@@ -109,5 +123,5 @@ async def test_a_run_of_holes_passes_like_any_other(records: int) -> None:
     holes = Run(LOG, 5, 9, [Written(5, None, None)] * records)
     intake.put(holes, "holes")
 
-    assert await intake.take(1) == [holes]
+    assert await intake.take() is holes
     assert intake.finish([holes]) == ["holes"]
