@@ -30,7 +30,7 @@ from processor.core.answers import Answer, Clock, First, decide_all
 from processor.core.books import Account, Books
 from processor.core.decode import Decoder
 from processor.core.outcomes import EventIds, EventWriter
-from processor.ledger import rows
+from processor.ledger import binary
 from processor.pipeline import decode
 from processor.stream.store import RocksStore, StoreSettings
 from processor.stream.table import key_of
@@ -134,7 +134,7 @@ def _batch(
     assert len(firsts) == len(records), "every transfer is new"
     watch.time(
         "rows for the ledger",
-        lambda: (rows.transaction_rows(firsts, NOW), rows.posting_rows(firsts, NOW)),
+        lambda: (binary.transactions(firsts, NOW), binary.postings(firsts, NOW)),
     )
     events = watch.time("write events", lambda: [writer.outcome(answer) for answer in answers])
 

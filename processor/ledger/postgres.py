@@ -32,7 +32,7 @@ from processor.errors import (
     RewoundError,
     UnpostableError,
 )
-from processor.ledger import Fence, Position, Timeline, rows
+from processor.ledger import Fence, Position, Timeline, binary, rows
 from processor.ledger.connection import ConnectionSettings, LedgerConnection, translated
 from processor.ledger.statements import SQL
 
@@ -44,6 +44,10 @@ MONTHS_AHEAD: Final = 3
 
 ROLLBACK_TIMEOUT_S: Final = 2.0
 """How long a roll-back may take before the connection is given up, which rolls back too."""
+
+
+def _transaction_id(first: First) -> str:
+    return first.decided.transaction_id
 
 
 class PostgresSession:
@@ -62,15 +66,20 @@ class PostgresSession:
             return await self._connection.execute(SQL[name], *arguments)
 
     async def _copy(
-        self, table: str, columns: Sequence[str], records: list[tuple[Any, ...]]
+        self, table: str, columns: Sequence[str], encode: binary.Encoder, firsts: Sequence[First]
     ) -> None:
         """
         COPY rows: a fifth less work for the server than INSERT from arrays. Triggers and
         constraints hold alike.
         """
+        assert self._now is not None, "the clock is read before anything is recorded"
         with translated():
-            await self._connection.copy_records_to_table(
-                table, schema_name="ledger", columns=columns, records=records
+            await self._connection.copy_to_table(
+                table,
+                schema_name="ledger",
+                columns=columns,
+                format="binary",
+                source=binary.stream(encode, firsts, self._now),
             )
 
     async def fence(self, runs: Sequence[Run]) -> Fence:
@@ -170,14 +179,13 @@ class PostgresSession:
             account.account_id = by_name[account.name]
 
     async def _record_firsts(self, firsts: list[First]) -> None:
-        assert self._now is not None, "the clock is read before anything is recorded"
-        await self._copy(
-            "transaction", rows.TRANSACTION_COLUMNS, rows.transaction_rows(firsts, self._now)
-        )
-        postings = rows.posting_rows(firsts, self._now)
-        if postings:
-            await self._copy("posting", rows.POSTING_COLUMNS, postings)
-        if len(postings) == len(firsts):
+        # In the order of their ids, so that two workers do not wait for each other in a circle.
+        by_id = sorted(firsts, key=_transaction_id)
+        await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
+        moved = [first for first in firsts if first.decided.ruling.posting is not None]
+        if moved:
+            await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
+        if len(moved) == len(firsts):
             return
         others = [first for first in firsts if first.decided.ruling.posting is None]
         refusals = [first for first in others if first.decided.ruling.reason is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -119,81 +118,6 @@ def account_of(row: Sequence[Any]) -> Account:
     return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
 
 
-TRANSACTION_COLUMNS: Final = (
-    "transaction_id",
-    "fingerprint",
-    "fingerprint_version",
-    "ledger_sequence",
-    "decided_at",
-)
-
-POSTING_COLUMNS: Final = (
-    "ledger_sequence",
-    "decided_at",
-    "transaction_id",
-    "source_id",
-    "source_offset",
-    "debit_account_id",
-    "credit_account_id",
-    "amount",
-    "debit_balance",
-    "credit_balance",
-    "value_date",
-    "currency",
-    "type",
-    "channel",
-    "reference",
-    "original_transaction_id",
-    "metadata",
-    "details",
-)
-
-
-def transaction_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]]:
-    """
-    Rows of ledger.transaction, in the order of their ids so that two workers do not wait for each
-    other in a circle.
-    """
-    return sorted(
-        (item.transaction_id, item.fingerprint, FINGERPRINT_VERSION, item.ledger_sequence, now)
-        for item in (first.decided for first in firsts)
-    )
-
-
-def posting_rows(firsts: Sequence[First], now: datetime) -> list[tuple[Any, ...]]:
-    """Rows of ledger.posting, one for each answer whose money moved."""
-    rows = []
-    value_date = now.date()
-    for first in firsts:
-        decided = first.decided
-        posting, command, source = decided.ruling.posting, decided.command, decided.source
-        if posting is None or command is None:
-            continue
-        rows.append(
-            (
-                decided.ledger_sequence,
-                now,
-                decided.transaction_id,
-                source.source_id,
-                source.offset,
-                posting.debit.account_id,
-                posting.credit.account_id,
-                posting.amount,
-                posting.debit_balance,
-                posting.credit_balance,
-                value_date,
-                decided.ruling.currency,
-                decided.type,
-                decided.channel,
-                command.reference,
-                posting.original_transaction_id,
-                _metadata(command),
-                _details(command),
-            )
-        )
-    return rows
-
-
 def account_change_columns(firsts: Sequence[First]) -> Columns:
     """Arrays of statement `insert_account_changes`."""
     decided = [first.decided for first in firsts]
@@ -237,8 +161,8 @@ def _asked_columns(decided: Sequence[Decided]) -> Columns:
         [item.type for item in decided],
         [item.channel for item in decided],
         [item.reference for item in commands],
-        [_metadata(item) for item in commands],
-        [_details(item) for item in commands],
+        [metadata_of(item) for item in commands],
+        [details_of(item) for item in commands],
     )
 
 
@@ -298,14 +222,18 @@ def _headers(letter: DeadLetter) -> str:
     ).decode()
 
 
-def _metadata(command: Command) -> str | None:
+def metadata_of(command: Command) -> str | None:
+    """Give a command's metadata as the JSON text that is stored, None for none."""
     if command.metadata is None:
         return None
     return orjson.dumps(command.metadata, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _details(command: Command) -> str | None:
-    """What the columns do not hold of a command's content; a movement is held by them whole."""
+def details_of(command: Command) -> str | None:
+    """
+    Give as JSON what the columns do not hold of a command's content; a movement is held by them
+    whole.
+    """
     if isinstance(command, Movement):
         return None
     own = {name: value for name, value in command.own_content().items() if value is not None}
