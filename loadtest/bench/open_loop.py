@@ -19,7 +19,10 @@ from loadtest.bench.transfers import load
 from loadtest.site import Site
 
 CHILD_START_S = 2.5
-"""The schedule begins so long from now, when both children are up."""
+"""The schedule begins so long from now, when both children are up, and all commands are written."""
+
+WRITE_S = 30e-6
+"""What writing one command takes on a slow machine."""
 
 WARM_UP_S = 20
 """The broker's compiler is busy for so long with what small requests run through."""
@@ -50,7 +53,8 @@ async def _send_and_read(bench: Bench, case: Site, worker: MeasuredWorker) -> di
     plan = bench.plan
     rate = plan.latency_per_second
     count = (WARM_UP_S + plan.latency_seconds) * rate
-    schedule = Schedule(time.monotonic() + CHILD_START_S, rate, count, WARM_UP_S * rate)
+    starts_at = time.monotonic() + CHILD_START_S + WRITE_S * count
+    schedule = Schedule(starts_at, rate, count, WARM_UP_S * rate)
     common = {
         "bootstrap_servers": case.bootstrap_servers,
         "partitions": PARTITIONS,

@@ -41,6 +41,12 @@ log = structlog.get_logger()
 FETCH_TIMEOUT_S: Final = 0.5
 """How long one fetch waits for records before the loop looks around."""
 
+FETCH_PAUSE_S: Final = 0.02
+"""
+From one fetch to the next while the line has work in hand. Without it records come by dozens, and
+what a run costs is paid ten times as often.
+"""
+
 FETCH_HELD_MS: Final = 25
 """How long the broker may hold a fetch: what else is asked on that connection waits behind it."""
 
@@ -147,6 +153,7 @@ class RunConsumer(Consumer):
         self._acknowledged: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._touched_at = -TOUCH_INTERVAL_S
+        self._fetched_at = -FETCH_PAUSE_S
         super().__init__(*arguments, **options)
         reader.attach(self)
 
@@ -256,6 +263,7 @@ class RunConsumer(Consumer):
             await self.reader.intake.changed(ROOM_WAIT_S)
             return
         generation = self.app.consumer_generation_id
+        await self._pause()
         try:
             records = await self._getmany(active_partitions=active, timeout=FETCH_TIMEOUT_S)
         except NoOffsetForPartitionError:
@@ -280,6 +288,13 @@ class RunConsumer(Consumer):
             for run in self.reader.runs(TP(tp.topic, tp.partition), found)
         )
         await self.wait_first(self._deliver(runs, generation), self.suspend_flow.wait())
+
+    async def _pause(self) -> None:
+        """Let records gather while the line is busy; an idle line gets the first at once."""
+        pause_s = self._fetched_at + FETCH_PAUSE_S - time.monotonic()
+        if pause_s > 0 and self.reader.intake.held_records:
+            await asyncio.sleep(pause_s)
+        self._fetched_at = time.monotonic()
 
     async def _touch(self) -> None:
         """Show aiokafka, every so often, that this consumer lives, and hear of its group."""
