@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -107,6 +108,14 @@ class Worker:
                 raise LoadTestError(f"the worker was not ready in {limit}: {self._tail()}")
             time.sleep(READY_POLL_S)
 
+    def metric(self, name: str) -> float:
+        """Read one metric without labels."""
+        with closing(self._connection()) as connection:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+        return float(line.split()[1])
+
     def stop(self) -> int | None:
         """Ask it to end, as an operator does; give its exit status, None if it never ran."""
         if self._process is None:
@@ -121,14 +130,15 @@ class Worker:
         return process.wait(WORKER_KILL_LIMIT_S)
 
     def _ready(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.http_port, timeout=READY_REQUEST_LIMIT_S)
         try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == HTTPStatus.OK
+            with closing(self._connection()) as connection:
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
-        finally:
-            connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.http_port, timeout=READY_REQUEST_LIMIT_S)
 
     def _tail(self) -> str:
         """Give the last line of the log, and say where it is."""

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -182,6 +182,15 @@ class Telemetry:
             "Commands whose key is missing or is not the account or id that gives their order.",
             registry=registry,
         )
+        self._table_memory = Gauge(
+            "payments_table_memory_bytes",
+            "What the RocksDB of the dedupe table holds in memory; its bound is a setting.",
+            registry=registry,
+        )
+
+    def watch_table(self, memory_bytes: Callable[[], int]) -> None:
+        """Ask for the table's memory whenever the metrics are read."""
+        self._table_memory.set_function(memory_bytes)
 
     def answered(self, answered: Answered) -> None:
         """Count a batch that went all the way."""

@@ -164,11 +164,13 @@ class RocksStore(SerializedStore[bytes, bytes]):
     def memory_bytes(self) -> int:
         """
         Give what RocksDB holds in memory: cache (memtables are charged to it) and table readers
-        outside it.
+        outside it. Nothing while it is closed.
         """
+        if self._db is None:
+            return 0
         held = 0
         for name in ("rocksdb.block-cache-usage", "rocksdb.estimate-table-readers-mem"):
-            held += self.db.property_int_value(name) or 0
+            held += self._db.property_int_value(name) or 0
         return held
 
     def _get(self, key: bytes) -> bytes | None:

@@ -55,6 +55,10 @@ class SeenTable(Table[bytes, bytes]):
         assert isinstance(store, RocksStore), "made by _new_store"
         return store
 
+    def memory_bytes(self) -> int:
+        """Give what the database holds in memory."""
+        return self.store.memory_bytes()
+
     async def on_start(self) -> None:
         """Start the store alone: there is no changelog topic to declare."""
         await self.add_runtime_dependency(self.data)

@@ -43,6 +43,8 @@ DISK_BYTES_PER_PAYMENT = 4_000
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
+TABLE_MEMORY = "payments_table_memory_bytes"
+
 LEDGER = """
 SELECT coalesce(sum(next_offset), 0)::bigint, coalesce(sum(delivered_offset), 0)::bigint
 FROM ledger.position"""
@@ -149,6 +151,7 @@ class Soak:
                 # Kafka's offsets first: the ledger read after them can't be behind them.
                 committed = await _committed(admin, place.environment[CONSUMER_GROUP])
                 posted, delivered = await _ledger(ledger)
+                table = int(await asyncio.to_thread(worker.metric, TABLE_MEMORY))
                 answered, before = await outcomes.end() - 2 * ACCOUNTS, self._answered
                 now = time.monotonic()
                 self._note(
@@ -157,6 +160,7 @@ class Soak:
                         self._published,
                         answered,
                         process.memory_info().rss,
+                        table,
                         committed,
                         posted,
                         delivered,
@@ -181,7 +185,8 @@ class Soak:
             )
         print(  # noqa: T201 - shown by whoever runs it
             f"soak: {sample.at_s:6.0f} s, {sample.answered:,} answered, "
-            f"{sample.rss_bytes / 1_000_000:.0f} MB",
+            f"{sample.rss_bytes / 1_000_000:.0f} MB, "
+            f"{sample.table_bytes / 1_000_000:.0f} MB of them the table's",
             flush=True,
         )
 

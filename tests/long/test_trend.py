@@ -18,7 +18,8 @@ def run(**changed: Callable[[int], int]) -> list[Sample]:
     """Give a sample a second of a run in which all is well but for what is changed."""
     flows: dict[str, Callable[[int], int]] = {
         "answered": lambda second: second * PER_SECOND,
-        "rss_bytes": lambda _: 150_000_000,
+        "rss_bytes": lambda second: 100_000_000 + min(second, 90) * 500_000,
+        "table_bytes": lambda second: min(second, 90) * 500_000,
         "behind": lambda _: 10_000,
         **changed,
     }
@@ -33,6 +34,7 @@ def run(**changed: Callable[[int], int]) -> list[Sample]:
                 value["answered"] + 100_000,
                 value["answered"],
                 value["rss_bytes"],
+                value["table_bytes"],
                 committed,
                 posted,
                 posted,
@@ -57,7 +59,8 @@ def test_a_good_run_has_no_fault() -> None:
         "per_second_last_third": PER_SECOND,
         "memory_growth_mb_per_million": 0.0,
         "memory_peak_mb": 200.0,
-        "memory_end_mb": 150.0,
+        "table_memory_peak_mb": 45.0,
+        "memory_end_mb": 145.0,
         "commit_stall_s": 0.0,
         "behind_records": 10_000,
         "lead_records": 100_000,
@@ -67,8 +70,18 @@ def test_a_good_run_has_no_fault() -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "memory grows in the second half": (
-        {"rss_bytes": lambda second: 100_000_000 + max(0, second - 50) * 110_000},
-        "memory grows: 5.5 MB/million",
+        {
+            "rss_bytes": lambda second: 100_000_000 + max(0, second - 50) * 110_000,
+            "table_bytes": lambda _: 0,
+        },
+        "memory grows: 5.5 MB/million beside the table's",
+    ),
+    "the table outgrows its bound": (
+        {
+            "rss_bytes": lambda second: 100_000_000 + second * 1_000_000,
+            "table_bytes": lambda second: second * 1_000_000,
+        },
+        "the table's memory peaked at 100.0 MB",
     ),
     "it slows down": (
         {"answered": lambda second: second * 20_000 - max(0, second - 50) * 12_000},
