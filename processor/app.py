@@ -130,7 +130,7 @@ class Worker:
                 entry_ttl_s=settings.table_entry_ttl_s,
             ),
         )
-        self.telemetry.watch_table(self.table.memory_bytes)
+        self.telemetry.watch_table(self.table.store.memory_bytes)
         self.emitter = _emitter(settings, contract, self.timelines)
         self.line = Line(
             decoder=Decoder(contract, command_bytes_max=settings.command_bytes_max),

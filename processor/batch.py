@@ -139,7 +139,7 @@ class Answered(msgspec.Struct):
     batch: Batch
     answers: list[Answer]
 
-    async def let_go(self) -> None:
+    async def free(self) -> None:
         """Empty the batch in turns: to free its values at once would stop the others for 5 ms."""
         self.batch.runs.clear()
         self.batch.arrivals.clear()

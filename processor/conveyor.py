@@ -175,7 +175,7 @@ class Conveyor:
                 continue
             self._telemetry.answered(answered)
             self._let_go(answered.batch.runs)
-            await answered.let_go()
+            await answered.free()
 
     # --- persistence
 

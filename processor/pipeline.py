@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from processor.batch import Answered, Batch, Log, Prepared, Run, turns
-from processor.core.answers import Arrival, First, Record
+from processor.core.answers import Arrival, First, Record, ids_of
 from processor.core.books import Source
-from processor.core.commands import Command
 from processor.core.decode import Decoder
 from processor.emit import Emitter
 from processor.keys import KeyFields, odd_keys
@@ -117,11 +116,6 @@ class Line:
         for run in answered.batch.runs:
             self.delivered[run.log] = run.end
         self.acknowledger.acknowledge(answered.batch.runs)
-
-
-def ids_of(arrivals: Sequence[Arrival]) -> list[str]:
-    """Name the transaction ids of the records that are commands."""
-    return [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
 
 
 def decode(log: Log, records: Sequence[Record], decoder: Decoder) -> list[Arrival]:

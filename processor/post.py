@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from processor.batch import Answered, Batch, Run, joined
-from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_all
+from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_all, ids_of
 from processor.core.books import Books, Decided
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command
@@ -45,7 +45,7 @@ async def post(
         except AlreadyDecidedError:
             # The table was lost, or the first came through another partition: ask about every id of
             # the batch.
-            probed = {command.transaction_id for command in _commands(batch.arrivals)}
+            probed = set(ids_of(batch.arrivals))
     raise FaultError(f"a batch was not new {REDECISIONS_MAX} times")
 
 
@@ -93,16 +93,12 @@ def _split(
     return again, fresh
 
 
-def _commands(arrivals: Sequence[Arrival]) -> list[Command]:
-    return [arrival.asked for arrival in arrivals if isinstance(arrival.asked, Command)]
-
-
 def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set[str]) -> set[str]:
     """
     Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals of
     reversals.
     """
-    wanted = {command.transaction_id for command in _commands(again)}
+    wanted = set(ids_of(again))
     for arrival in fresh:
         asked = arrival.asked
         if isinstance(asked, Command):
@@ -155,5 +151,4 @@ async def _read_books(
 async def _draw(
     session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
 ) -> tuple[Clock, list[int]]:
-    ids = {command.transaction_id for command in _commands(fresh)}
-    return await session.clock(len(ids - decided.keys()))
+    return await session.clock(len(set(ids_of(fresh)) - decided.keys()))

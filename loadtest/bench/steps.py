@@ -28,12 +28,12 @@ from processor.batch import Log
 from processor.contracts import load_contract
 from processor.core.answers import Answer, Clock, First, decide_all
 from processor.core.books import Account, Books
+from processor.core.commands import id_bytes
 from processor.core.decode import Decoder
 from processor.core.outcomes import EventIds, EventWriter
 from processor.ledger import binary
 from processor.pipeline import decode
 from processor.stream.store import RocksStore, StoreSettings
-from processor.stream.table import key_of
 
 BATCH: Final = 2_000
 BATCHES: Final = 20
@@ -118,7 +118,7 @@ def _batch(
     arrivals = watch.time("decode, validate, fingerprint", lambda: decode(log, records, decoder))
     asked: list[Any] = [arrival.asked for arrival in arrivals]
     ids = [one.transaction_id for one in asked]
-    watch.time("dedupe (RocksDB)", lambda: store.get_many([key_of(one) for one in ids]))
+    watch.time("dedupe (RocksDB)", lambda: store.get_many([id_bytes(one) for one in ids]))
     names = {name for one in asked for name in (one.debit_account, one.credit_account)}
     accounts = {
         name: Account(name, "EUR", "customer", "open", FUNDS_MINOR, 0, 0, number)
@@ -145,7 +145,7 @@ def _batch(
             builder.append(number, None, event.key, event.value, event.headers)
 
     watch.time("pack events for Kafka", pack)
-    remembered = [(key_of(one), number.to_bytes(8, "big")) for number, one in enumerate(ids)]
+    remembered = [(id_bytes(one), number.to_bytes(8, "big")) for number, one in enumerate(ids)]
     watch.time("remember (RocksDB)", lambda: store.put_many(remembered))
 
 

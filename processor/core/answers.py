@@ -46,6 +46,11 @@ class Arrival(msgspec.Struct, gc=False):
     asked: Command | Invalid
 
 
+def ids_of(arrivals: Iterable[Arrival]) -> list[str]:
+    """Name the transaction ids of the records that are commands."""
+    return [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
+
+
 class First(msgspec.Struct, frozen=True, gc=False):
     """A command decided for the first time."""
 

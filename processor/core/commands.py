@@ -34,6 +34,11 @@ Common = tuple[str, str, str, int | None, str | None, dict[str, str] | None]
 """transaction_id, channel, requested_at, valid_until_us, reference, metadata."""
 
 
+def id_bytes(transaction_id: str) -> bytes:
+    """Give the 16 bytes of an id in its 8-4-4-4-12 form."""
+    return bytes.fromhex(transaction_id.replace("-", ""))
+
+
 @final
 class Misfit(msgspec.Struct, frozen=True):
     """What is wrong (`detail`) and where (`pointer`) with a document that its schema accepts."""

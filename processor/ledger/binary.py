@@ -18,6 +18,7 @@ from struct import Struct
 from typing import Final
 
 from processor.core.answers import First
+from processor.core.commands import id_bytes
 from processor.core.fingerprint import FINGERPRINT_VERSION
 from processor.ledger.rows import details_of, metadata_of
 
@@ -89,7 +90,7 @@ def transactions(firsts: Sequence[First], now: datetime) -> bytes:
     return b"".join([
         pack(
             5,
-            16, _uuid(one.transaction_id),
+            16, id_bytes(one.transaction_id),
             32, one.fingerprint,
             2, FINGERPRINT_VERSION,
             8, one.ledger_sequence,
@@ -117,7 +118,7 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
             18,
             8, one.ledger_sequence,
             8, at,
-            16, _uuid(one.transaction_id),
+            16, id_bytes(one.transaction_id),
             4, source.source_id,
             8, source.offset,
             8, moved.debit.account_id,
@@ -132,7 +133,7 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
             row,
             _words(ruling.currency, one.type, one.channel),
             _text(command.reference),
-            NULL if original is None else _UUID_LENGTH + _uuid(original),
+            NULL if original is None else _UUID_LENGTH + id_bytes(original),
             _text(metadata_of(command)),
             _text(details_of(command)),
         )
@@ -141,10 +142,6 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
 
 def _microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
-
-
-def _uuid(text: str) -> bytes:
-    return bytes.fromhex(text.replace("-", ""))
 
 
 def _text(text: str | None) -> bytes:

@@ -46,10 +46,6 @@ ROLLBACK_TIMEOUT_S: Final = 2.0
 """How long a roll-back may take before the connection is given up, which rolls back too."""
 
 
-def _transaction_id(first: First) -> str:
-    return first.decided.transaction_id
-
-
 class PostgresSession:
     """One posting transaction; see `PostingSession` for what each method promises."""
 
@@ -180,7 +176,7 @@ class PostgresSession:
 
     async def _record_firsts(self, firsts: list[First]) -> None:
         # In the order of their ids, so that two workers do not wait for each other in a circle.
-        by_id = sorted(firsts, key=_transaction_id)
+        by_id = sorted(firsts, key=lambda first: first.decided.transaction_id)
         await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
         moved = [first for first in firsts if first.decided.ruling.posting is not None]
         if moved:

@@ -30,8 +30,6 @@ class Intake:
         self._held_records = 0
         self._announced_records = 0
         self._changed = asyncio.Event()
-        self._nothing_held = asyncio.Event()
-        self._nothing_held.set()
 
     @property
     def held_records(self) -> int:
@@ -59,20 +57,22 @@ class Intake:
         except TimeoutError:
             return
 
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
     def put(self, run: Run, message: Any) -> None:
         """Take a run in, with the message that stands for it in Faust."""
         self._waiting.append((run, message))
         self._held[id(run)] = (run, message)
         self._held_records += len(run.records)
-        self._nothing_held.clear()
         self._announced_records = max(0, self._announced_records - len(run.records))
         self._changed.set()
 
     async def take(self) -> Run:
         """Take the next run; wait only while there is none."""
         while not self._waiting:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change()
         run, _ = self._waiting.popleft()
         return run
 
@@ -84,14 +84,13 @@ class Intake:
             if held is not None:
                 self._held_records -= len(run.records)
                 messages.append(held[1])
-        if not self._held:
-            self._nothing_held.set()
         self._changed.set()
         return messages
 
     async def all_finished(self) -> None:
         """Wait until no run is held any more."""
-        await self._nothing_held.wait()
+        while self._held:
+            await self._change()
 
     def drop_waiting(self) -> list[Any]:
         """Drop everything that was not taken yet, in Faust's channel too; give the messages."""

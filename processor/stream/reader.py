@@ -176,9 +176,13 @@ class Reader:
         known = self._posted.get(tp, 0)
         if not committed_ahead and known <= position.next_offset:
             return
-        assert self._settler is not None, "wired before the app starts"
         place = f"{tp.topic}/{tp.partition}"
-        why = f"{place}: ledger at {position.next_offset}, answered up to {known or 'more'}"
+        await self._restored(
+            f"{place}: ledger at {position.next_offset}, answered up to {known or 'more'}"
+        )
+
+    async def _restored(self, why: str) -> None:
+        assert self._settler is not None, "wired before the app starts"
         log.warning("ledger.behind", why=why)
         await self._settler.restored(why)
         self._posted.clear()
@@ -194,11 +198,8 @@ class Reader:
             if self._claims.get(tp) is not claim:
                 continue
             if position is None or position.next_offset < known:
-                assert self._settler is not None, "wired before the app starts"
-                why = f"{tp.topic}/{tp.partition}: the ledger stands before {known}"
-                log.warning("ledger.behind", why=why)
-                await self._settler.restored(why)
-                self.set_back()
+                await self._restored(f"{tp.topic}/{tp.partition}: the ledger stands before {known}")
+                self.forget()
                 return
             if position.log.claim != claim.log.claim:
                 self.lost([claim.log], wait=True)

@@ -15,17 +15,13 @@ from typing import Any, Final
 import structlog
 from faust.tables.table import Table
 
+from processor.core.commands import id_bytes
 from processor.stream.store import RocksStore, StoreSettings
 
 log = structlog.get_logger()
 
 TABLE_NAME: Final = "seen"
 _SEQUENCE_BYTES: Final = 8
-
-
-def key_of(transaction_id: str) -> bytes:
-    """Give the 16 bytes of an id in its 8-4-4-4-12 form."""
-    return bytes.fromhex(transaction_id.replace("-", ""))
 
 
 class SeenTable(Table[bytes, bytes]):
@@ -55,10 +51,6 @@ class SeenTable(Table[bytes, bytes]):
         assert isinstance(store, RocksStore), "made by _new_store"
         return store
 
-    def memory_bytes(self) -> int:
-        """Give what the database holds in memory."""
-        return self.store.memory_bytes()
-
     async def on_start(self) -> None:
         """Start the store alone: there is no changelog topic to declare."""
         await self.add_runtime_dependency(self.data)
@@ -74,7 +66,7 @@ class SeenTable(Table[bytes, bytes]):
         Where the table can't be read every id is suspected: slower, and still right.
         """
         try:
-            found = self.store.get_many([key_of(one) for one in transaction_ids])
+            found = self.store.get_many([id_bytes(one) for one in transaction_ids])
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception; a hint must not stop the line
             log.error("table.unreadable", error=str(error))  # noqa: TRY400 - the line goes on
             return set(transaction_ids)
@@ -86,7 +78,7 @@ class SeenTable(Table[bytes, bytes]):
         makes good.
         """
         entries = [
-            (key_of(one), sequence.to_bytes(_SEQUENCE_BYTES, "big")) for one, sequence in decided
+            (id_bytes(one), sequence.to_bytes(_SEQUENCE_BYTES, "big")) for one, sequence in decided
         ]
         try:
             if entries:

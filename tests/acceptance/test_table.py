@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rocksdict import AccessType, Rdict
 
+from processor.core.commands import id_bytes
 from processor.stream.store import STAMP_KEY, options
-from processor.stream.table import key_of
 from tests.acceptance.harness import World
 from tests.acceptance.load import record
 from tests.acceptance.workers import WorkerProcess
@@ -80,7 +80,7 @@ async def test_table_ahead_of_the_ledger(world: World) -> None:
     payments = [world.bank.transfer("1.00") for _ in range(20)]
     table = _open(worker.data / "seen")
     for body in world.bank.sent:
-        table.put(key_of(body["transaction_id"]), (1).to_bytes(8, "big"))
+        table.put(id_bytes(body["transaction_id"]), (1).to_bytes(8, "big"))
     table.close()
     await worker.start().ready()
     await world.publish(payments)

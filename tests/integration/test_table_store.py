@@ -10,10 +10,11 @@ import faust
 import psutil
 import pytest
 
+from processor.core.commands import id_bytes
 from processor.errors import SettingsError
 from processor.stream import store as store_module
 from processor.stream.store import RocksStore, StoreSettings
-from processor.stream.table import SeenTable, key_of
+from processor.stream.table import SeenTable
 
 STAMP = b"0123456789abcdef"
 MEMORY_BYTES_MAX = 16 << 20
@@ -104,4 +105,4 @@ async def test_table_that_fails_never_stops_the_line(tmp_path: Path) -> None:
 
 async def test_keys_are_the_ids_bytes() -> None:
     """An id in its 8-4-4-4-12 form is a key of 16 bytes."""
-    assert key_of("00000000-0000-0000-0000-0000000000ff") == b"\x00" * 15 + b"\xff"
+    assert id_bytes("00000000-0000-0000-0000-0000000000ff") == b"\x00" * 15 + b"\xff"

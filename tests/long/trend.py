@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from processor.settings import Settings
+
 MEGABYTE = 1_000_000
 MILLION = 1_000_000
 GROWTH_MB_PER_MILLION_MAX = 5.0
 PEAK_MB_MAX = 500.0
-TABLE_MB_MAX = 67.2
-"""The default of PROCESSOR_TABLE_MEMORY_BYTES_MAX."""
+TABLE_MB_MAX = Settings().table_memory_bytes_max / MEGABYTE
 
 COMMIT_STALL_S_MAX = 15.0
 """Offsets are committed to Kafka twice a second; a rebalance or a slow disk may cost seconds."""
