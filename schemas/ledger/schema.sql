@@ -101,6 +101,7 @@ BEGIN
                 'CREATE TABLE ledger.%I PARTITION OF ledger.%I FOR VALUES FROM (%L) TO (%L)',
                 name, parent, month_start::text || '+00',
                     (month_start + interval '1 month')::text || '+00');
+            PERFORM ledger.sample_little(('ledger.' || name)::regclass);
             PERFORM ledger.guard(('ledger.' || name)::regclass);
             IF parent = 'posting' THEN
                 PERFORM ledger.guard_posting_partition(('ledger.' || name)::regclass);
@@ -148,6 +149,17 @@ BEGIN
     RAISE EXCEPTION '% of %.% is refused: %', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME,
         coalesce(TG_ARGV[0], 'what is recorded stays as it is')
         USING ERRCODE = 'restrict_violation', CONSTRAINT = 'records_stay';
+END $$;
+
+CREATE FUNCTION ledger.sample_little(sampled regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    changes text;
+BEGIN
+    SELECT string_agg(format('ALTER COLUMN %I SET STATISTICS 10', attname), ', ') INTO changes
+    FROM pg_attribute WHERE attrelid = sampled AND attnum > 0 AND NOT attisdropped;
+    EXECUTE format('ALTER TABLE %s %s', sampled, changes);
 END $$;
 
 CREATE TABLE ledger.timeline (
@@ -379,6 +391,24 @@ CREATE TABLE ledger.posting_default (
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
     CONSTRAINT posting_moves_money CHECK ((amount > 0))
 );
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN decided_at SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN source_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN source_offset SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN debit_account_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN credit_account_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN amount SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN debit_balance SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN credit_balance SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN value_date SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN currency SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN type SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN channel SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN reference SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN original_transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN metadata SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN details SET STATISTICS 10;
 
 CREATE TABLE ledger.refusal (
     ledger_sequence bigint NOT NULL,
@@ -420,6 +450,22 @@ CREATE TABLE ledger.refusal_default (
     details text,
     CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
 );
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN decided_at SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN source_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN source_offset SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN reason SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN account SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN debit_account SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN credit_account SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN amount SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN currency SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN type SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN channel SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN reference SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN metadata SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN details SET STATISTICS 10;
 
 CREATE TABLE ledger.repeat (
     source_id integer NOT NULL,
@@ -477,6 +523,11 @@ CREATE TABLE ledger.transaction_0 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_0 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_0 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_0 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_0 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_0 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_1 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -486,6 +537,11 @@ CREATE TABLE ledger.transaction_1 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_1 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_1 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_1 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_1 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_1 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_2 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -495,6 +551,11 @@ CREATE TABLE ledger.transaction_2 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_2 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_2 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_2 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_2 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_2 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_3 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -504,6 +565,11 @@ CREATE TABLE ledger.transaction_3 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_3 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_3 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_3 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_3 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_3 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_4 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -513,6 +579,11 @@ CREATE TABLE ledger.transaction_4 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_4 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_4 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_4 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_4 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_4 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_5 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -522,6 +593,11 @@ CREATE TABLE ledger.transaction_5 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_5 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_5 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_5 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_5 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_5 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_6 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -531,6 +607,11 @@ CREATE TABLE ledger.transaction_6 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_6 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_6 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_6 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_6 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_6 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE TABLE ledger.transaction_7 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -540,6 +621,11 @@ CREATE TABLE ledger.transaction_7 (
     decided_at timestamp with time zone CONSTRAINT transaction_decided_at_not_null NOT NULL,
     CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
 );
+ALTER TABLE ONLY ledger.transaction_7 ALTER COLUMN transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_7 ALTER COLUMN fingerprint SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_7 ALTER COLUMN fingerprint_version SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_7 ALTER COLUMN ledger_sequence SET STATISTICS 10;
+ALTER TABLE ONLY ledger.transaction_7 ALTER COLUMN decided_at SET STATISTICS 10;
 
 CREATE VIEW reporting.balances AS
  SELECT (account.name)::text AS account,
@@ -845,6 +931,8 @@ REVOKE ALL ON FUNCTION ledger.lock_accounts(names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_accounts(names text[]) TO processor_worker;
 
 REVOKE ALL ON FUNCTION ledger.refuse_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.sample_little(sampled regclass) FROM PUBLIC;
 
 GRANT SELECT ON TABLE ledger.timeline TO processor_worker;
 

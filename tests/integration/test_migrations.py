@@ -183,3 +183,18 @@ async def test_months_are_made_ahead_and_once(ledger_url: str) -> None:
         "posting": ["apply_postings", "records_stay"],
         "refusal": ["records_stay"],
     }
+
+
+async def test_growing_tables_are_sampled_little(ledger_url: str) -> None:
+    """ANALYZE looks at few rows of every partition, those of months to come among them."""
+    async with postgres_backend(ledger_url) as backend:
+        await backend.owner.execute("SELECT ledger.create_month_partitions(5)")
+        columns = await backend.owner.fetch(
+            "SELECT relname, attname, attstattarget FROM pg_attribute"
+            " JOIN pg_class ON pg_class.oid = attrelid WHERE attnum > 0 AND relkind = 'r'"
+            " AND relnamespace = 'ledger'::regnamespace"
+            " AND relname ~ '^(transaction|posting|refusal)_([0-9_]+|default)$'"
+        )
+
+    assert {row["attstattarget"] for row in columns} == {10}
+    assert len({row["relname"] for row in columns}) == 8 + 2 * 7
