@@ -33,14 +33,12 @@ def worker() -> None:
 
     settings = settings_module.read()
     configure_logs(settings.log_level)
-    factory = None
     if settings.event_loop == "uvloop":
         import uvloop  # noqa: PLC0415 - only where it is asked for
 
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        status = runner.run(app.run(settings))
-    sys.exit(status)
+        # A policy and no factory: Faust makes another loop, for the thread in which aiokafka lives.
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    sys.exit(asyncio.run(app.run(settings)))
 
 
 @click.command()
