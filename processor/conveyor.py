@@ -140,6 +140,7 @@ class Conveyor:
 
     async def _prepare(self, ready: Ready) -> None:
         while True:
+            ready.expect(more=self._intake.has_more())
             run = await self._intake.take()
             if self._settling.is_set() or not self._reader.holds(run.log):
                 self._let_go([run])

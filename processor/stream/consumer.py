@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,14 +41,17 @@ log = structlog.get_logger()
 FETCH_TIMEOUT_S: Final = 0.5
 """How long one fetch waits for records before the loop looks around."""
 
-FETCH_PAUSE_S: Final = 0.02
+FETCH_BYTES_MIN: Final = 65_536
 """
-From one fetch to the next while the line has work in hand. Without it records come by dozens, and
-what a run costs is paid ten times as often.
+What the broker gathers for one fetch while the line has work in hand. Without it records come by
+dozens, and what a run costs is paid ten times as often; an idle line gets the first at once.
 """
 
 FETCH_HELD_MS: Final = 25
-"""How long the broker may hold a fetch: what else is asked on that connection waits behind it."""
+"""
+How long the broker may gather. What else is asked on that connection waits behind it, and so does
+the first record after a busy time.
+"""
 
 ROOM_WAIT_S: Final = 1.0
 """
@@ -80,6 +83,11 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_HELD_MS  # noqa: SLF001 - as above
         pace(consumer._client)  # noqa: SLF001 - as above
         return consumer
+
+    def gather(self, bytes_min: int) -> None:
+        """From the next fetch on, let the broker wait for so many bytes, FETCH_HELD_MS at most."""
+        # A plain assignment, so it may come from the loop's thread.
+        self._ensure_consumer()._fetcher._fetch_min_bytes = bytes_min  # noqa: SLF001 - aiokafka fixes it at start
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """
@@ -153,7 +161,6 @@ class RunConsumer(Consumer):
         self._acknowledged: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._touched_at = -TOUCH_INTERVAL_S
-        self._fetched_at = -FETCH_PAUSE_S
         super().__init__(*arguments, **options)
         reader.attach(self)
 
@@ -263,7 +270,7 @@ class RunConsumer(Consumer):
             await self.reader.intake.changed(ROOM_WAIT_S)
             return
         generation = self.app.consumer_generation_id
-        await self._pause()
+        self._thread.gather(FETCH_BYTES_MIN if self.reader.intake.held_records else 1)
         try:
             records = await self._getmany(active_partitions=active, timeout=FETCH_TIMEOUT_S)
         except NoOffsetForPartitionError:
@@ -282,19 +289,12 @@ class RunConsumer(Consumer):
             await asyncio.sleep(FETCH_TIMEOUT_S)
             return
         self.reader.readable()
-        runs = (
+        runs = [
             run
             for tp, found in records.items()
             for run in self.reader.runs(TP(tp.topic, tp.partition), found)
-        )
+        ]
         await self.wait_first(self._deliver(runs, generation), self.suspend_flow.wait())
-
-    async def _pause(self) -> None:
-        """Let records gather while the line is busy; an idle line gets the first at once."""
-        pause_s = self._fetched_at + FETCH_PAUSE_S - time.monotonic()
-        if pause_s > 0 and self.reader.intake.held_records:
-            await asyncio.sleep(pause_s)
-        self._fetched_at = time.monotonic()
 
     async def _touch(self) -> None:
         """Show aiokafka, every so often, that this consumer lives, and hear of its group."""
@@ -310,11 +310,13 @@ class RunConsumer(Consumer):
         """Whether a rebalance came in between: what was fetched may be another's now."""
         return not self.flow_active or generation != self.app.consumer_generation_id
 
-    async def _deliver(self, runs: Iterable[Run], generation: int) -> None:
+    async def _deliver(self, runs: Sequence[Run], generation: int) -> None:
+        if self._is_over(generation):
+            return
+        self.reader.intake.announce(runs)
         for run in runs:
             if self._is_over(generation):
                 return
-            self.reader.intake.announce(run)
             await self.callback(self._message(run))
             self._read_offset[TP(run.log.topic, run.log.partition)] = run.end - 1
 

@@ -36,18 +36,17 @@ class Intake:
         """How many records are held, waiting or in work."""
         return self._held_records
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is waiting to be taken."""
-        return not self._waiting
+    def has_more(self) -> bool:
+        """Whether a run is waiting to be taken, or on its way here."""
+        return bool(self._waiting) or self._announced_records > 0
 
     def has_room(self) -> bool:
         """Whether another run may be delivered."""
         return self._held_records + self._announced_records < self._records_max
 
-    def announce(self, run: Run) -> None:
-        """Count a run that is on its way through Faust's channel."""
-        self._announced_records += len(run.records)
+    def announce(self, runs: Iterable[Run]) -> None:
+        """Count runs that are on their way through Faust's channel."""
+        self._announced_records += sum(len(run.records) for run in runs)
 
     async def changed(self, wait_s: float) -> None:
         """Wait until a run came or went, at most `wait_s`."""

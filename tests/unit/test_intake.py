@@ -25,12 +25,12 @@ async def test_room_is_for_what_is_held_and_on_its_way() -> None:
     intake, big, small = Intake(10), run(50), run(5)
 
     assert intake.has_room()
-    intake.announce(big)
-    assert not intake.has_room()
+    intake.announce([big])
+    assert (intake.has_room(), intake.has_more()) == (False, True)
     intake.put(big, "big")
     assert (intake.has_room(), intake.held_records) == (False, 50)
     assert await intake.take() is big
-    assert (intake.has_room(), intake.is_empty) == (False, True)
+    assert (intake.has_room(), intake.has_more()) == (False, False)
     assert intake.finish([big]) == ["big"]
     assert (intake.has_room(), intake.held_records) == (True, 0)
     intake.put(small, "small")
@@ -44,7 +44,7 @@ async def test_runs_are_taken_whole_and_in_order() -> None:
         intake.put(one, number)
 
     assert [await intake.take() for _ in runs] == runs
-    assert intake.is_empty
+    assert not intake.has_more()
 
 
 async def test_all_is_finished_when_the_last_run_is_let_go() -> None:
@@ -85,7 +85,7 @@ async def test_a_run_is_let_go_once() -> None:
     assert intake.finish([one]) == []
     assert intake.held_records == 2
     assert intake.drop_all() == ["equal"]
-    assert (intake.drop_all(), intake.held_records, intake.is_empty) == ([], 0, True)
+    assert (intake.drop_all(), intake.held_records, intake.has_more()) == ([], 0, False)
 
 
 async def test_dropping_what_waits_keeps_what_is_in_work() -> None:
@@ -94,10 +94,10 @@ async def test_dropping_what_waits_keeps_what_is_in_work() -> None:
     intake.put(working, "working")
     await intake.take()
     intake.put(waiting, "waiting")
-    intake.announce(run(20))
+    intake.announce([run(20)])
 
     assert intake.drop_waiting() == ["waiting"]
-    assert (intake.held_records, intake.is_empty, intake.has_room()) == (2, True, True)
+    assert (intake.held_records, intake.has_more(), intake.has_room()) == (2, False, True)
     assert intake.finish([working]) == ["working"]
 
 

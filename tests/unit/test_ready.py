@@ -8,7 +8,7 @@ from processor.batch import Batch, Log, Prepared, Run
 from processor.core.answers import Arrival
 from processor.core.books import Source
 from processor.core.decode import Invalid, InvalidReason
-from processor.ready import Ready
+from processor.ready import GATHER_S, GATHERED_RECORDS, Ready
 from tests.builders import TOPIC, Written, uuid_of
 
 LOG = Log(1, TOPIC, 0, uuid_of(1), uuid_of(2))
@@ -57,6 +57,39 @@ async def test_what_does_not_fit_waits_for_room() -> None:
     await asyncio.wait_for(putting, 1)
 
     assert await ready.take(10) == [small]
+
+
+async def test_few_wait_for_the_rest_of_their_fetch() -> None:
+    """A run of a fetch is not posted alone while the others are being prepared."""
+    ready, first, second = Ready(100), prepared(1), prepared(2)
+    ready.expect(more=True)
+    await ready.put(first)
+    taking = asyncio.create_task(ready.take(100))
+    await asyncio.sleep(GATHER_S / 5)
+    assert not taking.done()
+
+    await ready.put(second)
+    ready.expect(more=False)
+
+    assert await asyncio.wait_for(taking, GATHER_S / 2) == [first, second]
+
+
+async def test_enough_wait_for_nothing() -> None:
+    """The ledger is not kept waiting for the last runs of a large fetch."""
+    ready, many = Ready(2 * GATHERED_RECORDS), prepared(GATHERED_RECORDS)
+    ready.expect(more=True)
+    await ready.put(many)
+
+    assert await asyncio.wait_for(ready.take(GATHERED_RECORDS), GATHER_S / 2) == [many]
+
+
+async def test_what_was_dropped_is_not_waited_for() -> None:
+    """A rebalance may take the rest of a fetch away: what is there goes on after a moment."""
+    ready, one = Ready(100), prepared(1)
+    ready.expect(more=True)
+    await ready.put(one)
+
+    assert await asyncio.wait_for(ready.take(100), 10 * GATHER_S) == [one]
 
 
 def test_a_batch_is_its_runs_in_order() -> None:
