@@ -42,6 +42,7 @@ class Ready:
     async def put(self, one: Prepared) -> None:
         """Add a run, when there is room for it."""
         while self._waiting and self._records + len(one.arrivals) > self._records_max:
+            self.expect(more=False)  # what waits for room is not to be waited for
             await self._change()
         self._waiting.append(one)
         self._records += len(one.arrivals)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.acceptance.faulty_worker import STEPS
-from tests.acceptance.harness import World
+from tests.acceptance.harness import BATCH_RECORDS_MAX, World
 
 WORLDS_AT_ONCE = 3
 EXIT_FAULT = 70
@@ -31,7 +31,8 @@ Worlds = Callable[[str], Awaitable[World]]
 
 async def killed_at(world: World, step: str, count: int) -> int:
     """Kill a worker at a step, start it again, prove all; give how many events came again."""
-    await world.publish([*world.bank.opening(), *world.bank.traffic(1500)])
+    traffic = max(1500, 2 * BATCH_RECORDS_MAX * count)
+    await world.publish([*world.bank.opening(), *world.bank.traffic(traffic)])
     crashed = world.worker().start(fault=(step, count))
     assert await crashed.ended() == -signal.SIGKILL, f"{step}: {crashed.tail()}"
     again = world.worker().start()

@@ -83,6 +83,19 @@ async def test_enough_wait_for_nothing() -> None:
     assert await asyncio.wait_for(ready.take(GATHERED_RECORDS), GATHER_S / 2) == [many]
 
 
+async def test_what_waits_for_room_is_not_waited_for() -> None:
+    """Where batches are small, neither side waits for the other."""
+    ready, first, second = Ready(10), prepared(8), prepared(8)
+    ready.expect(more=True)
+    await ready.put(first)
+    taking = asyncio.create_task(ready.take(10))
+    await asyncio.sleep(0)
+    putting = asyncio.create_task(ready.put(second))
+
+    assert await asyncio.wait_for(taking, GATHER_S / 2) == [first]
+    await asyncio.wait_for(putting, GATHER_S / 2)
+
+
 async def test_what_was_dropped_is_not_waited_for() -> None:
     """A rebalance may take the rest of a fetch away: what is there goes on after a moment."""
     ready, one = Ready(100), prepared(1)
