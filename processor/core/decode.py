@@ -19,7 +19,8 @@ from jsonschema_rs import ValidationError
 from jsonschema_rs import ValidationErrorKind as Kind
 
 from processor.core import strict_json
-from processor.core.commands import READERS, Command, Misfit
+from processor.core.commands import Command
+from processor.core.reading import READERS, Misfit
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator

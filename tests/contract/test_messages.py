@@ -9,11 +9,12 @@ import pytest
 
 from processor.contract_page import render_catalogue, replace_catalogue
 from processor.contracts import contract_folders, load_contract
-from processor.core.commands import METADATA_BYTES_MAX, Command, content
+from processor.core.commands import Command, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
 from processor.core.money import AMOUNT_MINOR_MAX
 from processor.core.outcomes import DeadLetterEvent, OutcomeEvent
+from processor.core.reading import METADATA_BYTES_MAX
 from processor.core.reasons import Reason
 
 CONTRACT = load_contract()

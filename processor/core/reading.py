@@ -1,0 +1,173 @@
+"""
+How each command is read from a document that its schema accepts.
+
+Adding a command here is a function that reads it, and a line in `READERS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, final
+
+import msgspec
+import orjson
+
+from processor.core.commands import (
+    CASH_PREFIX,
+    AccountOpen,
+    Command,
+    Deposit,
+    Movement,
+    Reversal,
+    Transfer,
+    Withdrawal,
+    content,
+    without_needless_zeros,
+)
+from processor.core.currencies import DIGITS
+from processor.core.fingerprint import fingerprint
+from processor.core.money import AMOUNT_MINOR_MAX, to_major
+from processor.core.timestamps import to_epoch_us
+
+METADATA_BYTES_MAX: Final = 4096
+"""Bound of all keys and values of a command's metadata together, in UTF-8 bytes."""
+
+Document = dict[str, Any]
+"""A JSON object that the schema of its type accepts."""
+
+
+Common = tuple[str, str, str, int | None, str | None, dict[str, str] | None]
+"""transaction_id, channel, requested_at, valid_until_us, reference, metadata."""
+
+
+@final
+class Misfit(msgspec.Struct, frozen=True):
+    """What is wrong (`detail`) and where (`pointer`) with a document that its schema accepts."""
+
+    pointer: str
+    detail: str
+
+
+def _read_movement(kind: type[Movement], document: Document) -> Movement | Misfit:
+    """
+    Read a movement, the bulk of all commands.
+
+    What is hashed is put together by hand, in a fifth of the time of
+    `fingerprint(content(command))`, which it equals.
+    """
+    currency = document["currency"]
+    written = document["amount"]
+    amount_minor = _amount_minor(written, currency, "/amount")
+    if type(amount_minor) is Misfit:
+        return amount_minor
+    common = _read_common(document)
+    if type(common) is Misfit:
+        return common
+    transaction_id, channel, requested_at, valid_until_us, reference, metadata = common
+    digits = DIGITS[currency]
+    amount = written if written[-1 - digits : -digits] == "." else to_major(amount_minor, digits)
+    cash = CASH_PREFIX + currency
+    debit, credit = document.get("debit_account", cash), document.get("credit_account", cash)
+    debit_hashed, credit_hashed = f'"debit_account":"{debit}",', f'"credit_account":"{credit}",'
+    if kind.CASH_SIDE == "debit_account" and debit == cash:
+        debit_hashed = ""
+    elif kind.CASH_SIDE == "credit_account" and credit == cash:
+        credit_hashed = ""
+    metadata_hashed = "" if metadata is None else f'"metadata":{_json(metadata)},'
+    reference_hashed = "" if reference is None else f'"reference":{_json(reference)},'
+    hashed = (
+        f'{{"amount":"{amount}","channel":"{channel}",{credit_hashed}"currency":"{currency}",'
+        f'{debit_hashed}{metadata_hashed}{reference_hashed}"transaction_id":"{transaction_id}",'
+        f'"type":"{kind.TYPE}"}}'
+    )
+    return kind(
+        transaction_id,
+        hashlib.sha256(hashed.encode()).digest(),
+        channel,
+        requested_at,
+        valid_until_us,
+        reference,
+        metadata,
+        debit,
+        credit,
+        amount_minor,
+        currency,
+    )
+
+
+def _json(value: str | dict[str, str]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _read_account_open(document: Document) -> AccountOpen | Misfit:
+    currency = document["currency"]
+    limit_minor = _amount_minor(
+        document.get("overdraft_limit", "0"), currency, "/overdraft_limit", least_minor=0
+    )
+    if type(limit_minor) is Misfit:
+        return limit_minor
+    common = _read_common(document)
+    if type(common) is Misfit:
+        return common
+    unsigned = AccountOpen(
+        common[0], b"", *common[1:], document["account"], currency, document["kind"], limit_minor
+    )
+    return msgspec.structs.replace(unsigned, fingerprint=fingerprint(content(unsigned)))
+
+
+def _read_reversal(document: Document) -> Reversal | Misfit:
+    amount = document.get("amount")
+    if amount is not None and without_needless_zeros(amount) == "0":
+        return Misfit("/amount", "not above zero")
+    common = _read_common(document)
+    if type(common) is Misfit:
+        return common
+    original = document["original_transaction_id"].lower()
+    unsigned = Reversal(common[0], b"", *common[1:], original, amount)
+    return msgspec.structs.replace(unsigned, fingerprint=fingerprint(content(unsigned)))
+
+
+def _read_common(document: Document) -> Common | Misfit:
+    """Read what every command has, in the order of `Command` without the fingerprint."""
+    valid_until = document.get("valid_until")
+    metadata = document.get("metadata") or None
+    if metadata is not None and _utf8_bytes(metadata) > METADATA_BYTES_MAX:
+        return Misfit("/metadata", f"more than {METADATA_BYTES_MAX} bytes of keys and values")
+    return (
+        document["transaction_id"].lower(),
+        document["channel"],
+        document["requested_at"],
+        None if valid_until is None else to_epoch_us(valid_until),
+        document.get("reference"),
+        metadata,
+    )
+
+
+def _utf8_bytes(metadata: dict[str, str]) -> int:
+    return sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items())
+
+
+def _amount_minor(text: str, currency: str, pointer: str, least_minor: int = 1) -> int | Misfit:
+    """Read an amount of a currency, within the bounds that the schema can't state."""
+    digits = DIGITS[currency]
+    whole, _, fraction = text.partition(".")
+    if len(fraction) > digits:
+        return Misfit(pointer, f"more than the {digits} decimals of {currency}")
+    amount_minor = int(whole + fraction.ljust(digits, "0"))
+    if not least_minor <= amount_minor <= AMOUNT_MINOR_MAX:
+        return Misfit(pointer, f"not from {least_minor} to {AMOUNT_MINOR_MAX} minor units")
+    return amount_minor
+
+
+Reader = Callable[[Document], Command | Misfit]
+
+READERS: Final[Mapping[str, Reader]] = {
+    AccountOpen.TYPE: _read_account_open,
+    Deposit.TYPE: partial(_read_movement, Deposit),
+    Withdrawal.TYPE: partial(_read_movement, Withdrawal),
+    Transfer.TYPE: partial(_read_movement, Transfer),
+    Reversal.TYPE: _read_reversal,
+}
+"""How a document of each type becomes a command."""
