@@ -290,14 +290,18 @@ def parsed(message: Message) -> dict[str, Any] | None:
 
 
 def _shown(answer: Answer) -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "type": answer.type,
         "amount": answer.amount,
         "currency": answer.currency,
         "debit_account": answer.debit_account,
         "credit_account": answer.credit_account,
     }
-    return shown if answer.account is None else shown | {"account": answer.account}
+    if answer.account is not None:
+        shown["account"] = answer.account
+    if answer.changed is not None:
+        shown["status"], shown["available"] = answer.changed
+    return shown
 
 
 def _asked(content: Mapping[str, Any]) -> Answer:

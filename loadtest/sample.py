@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, late, ordinary, refused
+from loadtest import broken, late, ordinary, refused, terms
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
 
@@ -38,6 +38,11 @@ MIX: dict[Kind, int] = {
     ordinary.repeat_late: 60,
     ordinary.repeat_refused: 150,
     ordinary.conflict: 300,
+    terms.frozen_debits: 150,
+    terms.frozen_whole: 80,
+    terms.limit_moved: 120,
+    terms.closed: 120,
+    terms.terms_refused: 30,
     refused.insufficient_funds: 500,
     refused.account_not_found: 300,
     refused.currency_mismatch: 300,

@@ -99,14 +99,16 @@ def _balances(digits: Mapping[str, int], books: Books, ledger: Ledger) -> Iterat
         limit = account.limit
         available = None if limit is None else major_of(posted + limit, places)
         same = (
-            (row.currency, row.status) == (account.currency, "open")
+            (row.currency, row.status) == (account.currency, account.status)
             and _same_number(row.posted, major_of(posted, places))
             and _same_number(row.held, "0")
             and _same_number(row.available, available)
         )
         if not same:
             money = f"{major_of(posted, places)} {account.currency}, available {available}"
-            yield f"reporting.balances: {row.account} is {row}, expected {money}"
+            yield (
+                f"reporting.balances: {row.account} is {row}, expected {money}, {account.status}"
+            )
     for name in sorted(missing):
         yield f"reporting.balances: {name} is missing"
 

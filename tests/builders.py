@@ -54,6 +54,29 @@ def opening(account: str, **fields: Any) -> dict[str, Any]:
     return _document("account.open", own, fields)
 
 
+def freeze(account: str, side: str = "both", **fields: Any) -> dict[str, Any]:
+    """Freeze an account, whole unless a side is named."""
+    own = {"account": account, "side": side, "reason": "a case"}
+    return _document("account.freeze", own, fields)
+
+
+def unfreeze(account: str, side: str = "both", **fields: Any) -> dict[str, Any]:
+    """Unfreeze an account, whole unless a side is named."""
+    own = {"account": account, "side": side, "reason": "the case is over"}
+    return _document("account.unfreeze", own, fields)
+
+
+def limit(account: str, overdraft_limit: str, **fields: Any) -> dict[str, Any]:
+    """Set the limit of an account in EUR."""
+    own = {"account": account, "currency": "EUR", "overdraft_limit": overdraft_limit}
+    return _document("account.limit", own, fields)
+
+
+def closing(account: str, **fields: Any) -> dict[str, Any]:
+    """Close an account."""
+    return _document("account.close", {"account": account}, fields)
+
+
 def deposit(credit: str, amount: str, **fields: Any) -> dict[str, Any]:
     """Pay EUR in, from the cash account."""
     own = {"credit_account": credit, "amount": amount, "currency": "EUR"}

@@ -21,6 +21,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "account.open": ({"account", "currency", "kind"}, {"overdraft_limit"}),
+    "account.freeze": ({"account", "side", "reason"}, set()),
+    "account.unfreeze": ({"account", "side", "reason"}, set()),
+    "account.limit": ({"account", "currency", "overdraft_limit"}, set()),
+    "account.close": ({"account"}, set()),
     "deposit": ({"credit_account", "amount", "currency"}, {"debit_account"}),
     "withdrawal": ({"debit_account", "amount", "currency"}, {"credit_account"}),
     "transfer": ({"debit_account", "credit_account", "amount", "currency"}, set()),
@@ -225,6 +229,10 @@ def _plain(value: object) -> bool:
     return isinstance(value, str) and CONTROLS.search(value) is None
 
 
+def _text(value: object) -> bool:
+    return _plain(value) and 0 < len(str(value)) <= REFERENCE_MAX
+
+
 def _metadata(value: object, _: Mapping[str, int]) -> bool:
     if not isinstance(value, dict) or len(value) > METADATA_PAIRS_MAX:
         return False
@@ -240,7 +248,9 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "requested_at": _time,
     "valid_until": _time,
     "channel": _form(CHANNEL_FORM),
-    "reference": lambda value, _: _plain(value) and 0 < len(str(value)) <= REFERENCE_MAX,
+    "reference": lambda value, _: _text(value),
+    "reason": lambda value, _: _text(value),
+    "side": lambda value, _: value in ("debit", "credit", "both"),
     "metadata": _metadata,
     "account": _form(NAME_FORM),
     "debit_account": _form(NAME_FORM),
@@ -265,7 +275,7 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
             content[field] = major_of(0 if minor is None else minor, places)
         elif field in content:
             content[field] = _bare(content[field])
-    if not content.get("overdraft_limit", "1").strip("0."):
+    if content["type"] == "account.open" and not content.get("overdraft_limit", "1").strip("0."):
         del content["overdraft_limit"]
     side = DEFAULT_SIDE.get(content["type"])
     if side in content and content[side] == f"cash-{content['currency']}":

@@ -13,13 +13,32 @@ from typing import Any, NamedTuple
 from loadtest.reference.contract import Command, major_of, minor_of
 
 BALANCE_MINOR_MAX = 9 * 10**18
+STATUS = {
+    (): "open",
+    ("debit",): "debits_frozen",
+    ("credit",): "credits_frozen",
+    ("credit", "debit"): "frozen",
+}
+SIDES = {"debit": {"debit"}, "credit": {"credit"}, "both": {"debit", "credit"}}
 
 
 class Account(NamedTuple):
-    """An account as opened; `limit` is its overdraft in minor units, None without a limit."""
+    """
+    An account as it stands; `limit` is its overdraft in minor units, None without a limit.
+    `stopped` holds the sides that are frozen.
+    """
 
     currency: str
     limit: int | None
+    stopped: frozenset[str] = frozenset()
+    is_closed: bool = False
+
+    @property
+    def status(self) -> str:
+        """Name what the account allows."""
+        if self.is_closed:
+            return "closed"
+        return STATUS[tuple(sorted(self.stopped))]
 
 
 class Entry(NamedTuple):
@@ -43,6 +62,8 @@ class Answer(NamedTuple):
     credit_account: str | None
     account: str | None
     entries: tuple[Entry, ...] = ()
+    changed: tuple[str, str | None] | None = None
+    """Of an account that was changed: its status and what is available, in major units."""
 
 
 class Books:
@@ -58,7 +79,14 @@ class Books:
     def decide(self, command: Command, decided_at_us: int) -> Answer:
         """Answer a command whose id has not been answered, and remember the answer."""
         expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
-        rules = {"account.open": self._open, "reversal": self._reverse}
+        rules = {
+            "account.open": self._open,
+            "account.freeze": self._change,
+            "account.unfreeze": self._change,
+            "account.limit": self._change,
+            "account.close": self._change,
+            "reversal": self._reverse,
+        }
         rule = rules.get(command.content["type"], self._move)
         asked = command.content
         if command.amount_written is not None:
@@ -85,6 +113,56 @@ class Books:
             self.opened[name] = Account(currency, None if asked["kind"] == "internal" else limit)
             self.posted[name] = 0
         return Answer(asked["type"], reason, None, None, currency, None, None, name)
+
+    def _change(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        name, type_ = asked["account"], asked["type"]
+        was = self.account(name)
+        currency = asked.get("currency", was and was.currency)
+        now = None
+        if reason is None and was is None:
+            reason = "account_not_found"
+        if reason is None and was is not None:
+            now = self._becomes(was, name, asked)
+            reason = now if isinstance(now, str) else None
+        changed = None
+        if reason is None and isinstance(now, Account):
+            self.opened[name] = now
+            available = None
+            if now.limit is not None:
+                spendable = self.posted.get(name, 0) + now.limit
+                available = major_of(spendable, self.digits[now.currency])
+            changed = (now.status, available)
+        return Answer(type_, reason, None, None, currency, None, None, name, changed=changed)
+
+    def _becomes(self, was: Account, name: str, asked: Mapping[str, Any]) -> Account | str:
+        """Say what an account becomes, or why it does not."""
+        if was.is_closed:
+            return "account_closed"
+        if asked["type"] == "account.limit":
+            now = self._limited(was, asked)
+        elif asked["type"] == "account.close":
+            now = self._closed(was, name)
+        elif name == f"cash-{was.currency}":
+            now = "kind_not_allowed"
+        else:
+            sides = SIDES[asked["side"]]
+            freezes = asked["type"] == "account.freeze"
+            now = was._replace(stopped=was.stopped | sides if freezes else was.stopped - sides)
+        return "nothing_to_change" if now == was else now
+
+    def _limited(self, was: Account, asked: Mapping[str, Any]) -> Account | str:
+        if asked["currency"] != was.currency:
+            return "currency_mismatch"
+        if was.limit is None:
+            return "kind_not_allowed"
+        return was._replace(limit=minor_of(asked["overdraft_limit"], self.digits[was.currency]))
+
+    def _closed(self, was: Account, name: str) -> Account | str:
+        if was.stopped:
+            return "account_frozen"
+        if name == f"cash-{was.currency}":
+            return "kind_not_allowed"
+        return "account_not_empty" if self.posted.get(name, 0) else was._replace(is_closed=True)
 
     def _move(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         currency = asked["currency"]
@@ -113,7 +191,8 @@ class Books:
         reason = (
             reason
             or ("original_not_posted" if original.reason else None)
-            or ("not_reversible" if original.type in ("reversal", "account.open") else None)
+            or ("not_reversible" if original.type == "reversal" or original.account else None)
+            or self._stopped(giver or "", receiver or "")
             or ("currency_mismatch" if minor is None else None)
             or ("exceeds_original" if not left or (minor or 0) > left else None)
             or self._amount_refused(giver or "", receiver or "", minor or 0)
@@ -140,9 +219,21 @@ class Books:
         sides = (self.account(debit), self.account(credit))
         if None in sides:
             return "account_not_found"
+        stopped = self._stopped(debit, credit)
+        if stopped is not None:
+            return stopped
         if any(side is not None and side.currency != currency for side in sides):
             return "currency_mismatch"
         return "same_account" if debit == credit else None
+
+    def _stopped(self, debit: str, credit: str) -> str | None:
+        giver, receiver = self.account(debit), self.account(credit)
+        assert giver is not None, "both sides exist"
+        assert receiver is not None, "both sides exist"
+        if giver.is_closed or receiver.is_closed:
+            return "account_closed"
+        frozen = "debit" in giver.stopped or "credit" in receiver.stopped
+        return "account_frozen" if frozen else None
 
     def _amount_refused(self, debit: str, credit: str, minor: int) -> str | None:
         payer = self.account(debit)

@@ -49,6 +49,14 @@ async def chains(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     )
 
 
+async def terms(ledger: Snapshot, counts: dict[str, int]) -> Finding:
+    """Each account's status and limit are what its last change says."""
+    wrong = await ledger.faults("wrong_terms")
+    return _told(
+        "status and limit follow from the changes", f"{counts['account_changes']:,} changes", wrong
+    )
+
+
 async def ids(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     """Each transaction id was decided once; repeats and conflicts point at that decision."""
     wrong = [

@@ -51,6 +51,7 @@ async def verify(
                 books.balanced,
                 books.balances,
                 books.chains,
+                books.terms,
                 books.ids,
                 books.reversals,
             ):

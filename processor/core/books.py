@@ -40,6 +40,11 @@ class Account(msgspec.Struct, gc=False):
         limit = self.overdraft_limit
         return limit is not None and self.posted - self.held + limit < amount
 
+    def available(self) -> int | None:
+        """Say how much may be taken; below zero where the limit was set below what is used."""
+        limit = self.overdraft_limit
+        return None if limit is None else self.posted - self.held + limit
+
 
 class Source(msgspec.Struct, frozen=True, gc=False):
     """Where a command stands: its log's identity in the ledger (`source_id`) and its position."""
@@ -64,12 +69,21 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     original_transaction_id: str | None = None
 
 
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """An account as a command left it without moving money. `available` in minor units."""
+
+    status: str
+    overdraft_limit: int | None
+    available: int | None
+
+
 class Ruling(msgspec.Struct, frozen=True, gc=False):
     """
     What was decided about a command, as its event shows it.
 
     `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
-    moved. `posting` is there only while the batch that moved the money is at hand.
+    moved. `posting` is there only while the batch that moved the money is at hand. `change` is what
+    became of an account that was changed.
     """
 
     reason: str | None
@@ -80,6 +94,7 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     account: str | None = None
     amount_minor: int | None = None
     posting: Posting | None = None
+    change: Change | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -108,6 +123,13 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
         return self.recorded_content
 
 
+class Opened(msgspec.Struct, gc=False):
+    """A new account and the limit it was opened with: later commands of the batch may change it."""
+
+    account: Account
+    overdraft_limit: int | None
+
+
 class Books:
     """
     The accounts and earlier answers that a batch asked to read, and what its own commands have
@@ -124,7 +146,8 @@ class Books:
         self.accounts = accounts
         self.decided = decided
         self.reversed_minor = reversed_minor
-        self.opened: list[Account] = []
+        self.opened: list[Opened] = []
+        self._cash_opened: set[str] = set()
 
     def account(self, name: str) -> Account | None:
         """Find an account; the cash account of a currency exists whether or not its row does."""
@@ -140,10 +163,17 @@ class Books:
         currency.
         """
         cash = self.account(CASH_PREFIX + account.currency)
-        if cash is not None and cash.account_id is None and cash not in self.opened:
-            self.opened.append(cash)
+        if cash is not None and cash.account_id is None and cash.name not in self._cash_opened:
+            self._cash_opened.add(cash.name)
+            self.opened.append(Opened(cash, None))
         self.accounts[account.name] = account
-        self.opened.append(account)
+        self.opened.append(Opened(account, account.overdraft_limit))
+
+    def change(self, account: Account, *, status: str, overdraft_limit: int | None) -> Change:
+        """Change an account in memory, once the rules have been checked."""
+        account.status = status
+        account.overdraft_limit = overdraft_limit
+        return Change(status, overdraft_limit, account.available())
 
     def move(
         self, debit: Account, credit: Account, amount: int, original: str | None = None

@@ -12,8 +12,19 @@ from typing import Any
 import msgspec
 
 from processor.core.books import Books, Ruling
-from processor.core.commands import AccountOpen, Command, Deposit, Reversal, Transfer, Withdrawal
-from processor.core.decisions import movement, opening, reversal
+from processor.core.commands import (
+    AccountClose,
+    AccountFreeze,
+    AccountLimit,
+    AccountOpen,
+    AccountUnfreeze,
+    Command,
+    Deposit,
+    Reversal,
+    Transfer,
+    Withdrawal,
+)
+from processor.core.decisions import movement, opening, reversal, terms
 from processor.core.reasons import Reason
 
 
@@ -43,6 +54,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 CATALOGUE: dict[type[Command], Rule] = {
     AccountOpen: Rule(opening.decide, opening.as_asked, opening.accounts_of),
+    AccountFreeze: Rule(terms.decide_freeze, terms.as_asked, terms.accounts_of),
+    AccountUnfreeze: Rule(terms.decide_unfreeze, terms.as_asked, terms.accounts_of),
+    AccountLimit: Rule(terms.decide_limit, terms.as_asked, terms.accounts_of),
+    AccountClose: Rule(terms.decide_close, terms.as_asked, terms.accounts_of),
     Deposit: Rule(movement.decide, movement.as_asked, movement.accounts_of),
     Withdrawal: Rule(movement.decide, movement.as_asked, movement.accounts_of),
     Transfer: Rule(movement.decide, movement.as_asked, movement.accounts_of),

@@ -65,6 +65,60 @@ class AccountOpen(Command, frozen=True, gc=False):
         }
 
 
+class AccountSide(Command, frozen=True, gc=False):
+    """Freeze or unfreeze a side of an account: `debit`, `credit` or `both`."""
+
+    account: str
+    side: str
+    reason: str
+
+    def own_content(self) -> dict[str, object]:
+        """Leave nothing out."""
+        return {"account": self.account, "side": self.side, "reason": self.reason}
+
+
+class AccountFreeze(AccountSide, frozen=True, gc=False):
+    """Stop money from leaving an account, from coming in, or both."""
+
+    TYPE: ClassVar[str] = "account.freeze"
+
+
+class AccountUnfreeze(AccountSide, frozen=True, gc=False):
+    """Let money leave an account again, come in, or both."""
+
+    TYPE: ClassVar[str] = "account.unfreeze"
+
+
+class AccountLimit(Command, frozen=True, gc=False):
+    """Set how far below zero an account may go."""
+
+    account: str
+    currency: str
+    overdraft_limit_minor: int
+
+    TYPE: ClassVar[str] = "account.limit"
+
+    def own_content(self) -> dict[str, object]:
+        """Leave nothing out: a limit of zero is what is asked for."""
+        return {
+            "account": self.account,
+            "currency": self.currency,
+            "overdraft_limit": to_major(self.overdraft_limit_minor, DIGITS[self.currency]),
+        }
+
+
+class AccountClose(Command, frozen=True, gc=False):
+    """Close an account for ever."""
+
+    account: str
+
+    TYPE: ClassVar[str] = "account.close"
+
+    def own_content(self) -> dict[str, object]:
+        """Leave nothing out."""
+        return {"account": self.account}
+
+
 class Movement(Command, frozen=True, gc=False):
     """Move money from the debit to the credit account; defaults are filled in."""
 

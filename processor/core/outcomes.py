@@ -16,10 +16,12 @@ from uuid import UUID
 import msgspec
 
 from processor.core.answers import Answer, Conflict, DeadLetter, First, Repeat, TimelineOf
-from processor.core.books import Decided, Ruling, Source
+from processor.core.books import Change, Decided, Ruling, Source
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command
+from processor.core.currencies import DIGITS
 from processor.core.fingerprint import Difference
+from processor.core.money import to_major
 
 SCHEMA_VERSION = b"1"
 EVENT_SOURCE = b"/payments/processor"
@@ -69,6 +71,8 @@ class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     channel: str | None
     source: SourceView
     account: str | msgspec.UnsetType | None = msgspec.UNSET
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    available: str | msgspec.UnsetType | None = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 
@@ -200,7 +204,7 @@ class EventWriter:
     def _decided(self, answer: First | Repeat) -> OutcomeEvent:
         decided = answer.decided
         ruling = decided.ruling
-        return OutcomeEvent(
+        event = OutcomeEvent(
             self._ids.of(answer.arrival.source, answer.timeline_id),
             decided.transaction_id,
             decided.type,
@@ -218,6 +222,7 @@ class EventWriter:
             _view(answer.arrival.source),
             msgspec.UNSET if ruling.account is None else ruling.account,
         )
+        return event if ruling.change is None else _with_change(event, ruling.change)
 
     def _conflict(self, answer: Conflict) -> OutcomeEvent:
         asked = answer.arrival.asked
@@ -275,6 +280,13 @@ class EventWriter:
             source=_view(answer.arrival.source),
             pointer=invalid.pointer,
         )
+
+
+def _with_change(event: OutcomeEvent, change: Change) -> OutcomeEvent:
+    assert event.currency is not None, "an account that was changed has a currency"
+    available = change.available
+    shown = None if available is None else to_major(available, DIGITS[event.currency])
+    return msgspec.structs.replace(event, status=change.status, available=shown)
 
 
 def _outcome(ruling: Ruling) -> str:

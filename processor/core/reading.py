@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import msgspec
 import orjson
 
 from processor.core.commands import (
     CASH_PREFIX,
+    AccountClose,
+    AccountFreeze,
+    AccountLimit,
     AccountOpen,
+    AccountSide,
+    AccountUnfreeze,
     Command,
     Deposit,
     Movement,
@@ -33,6 +38,8 @@ from processor.core.timestamps import to_epoch_us
 
 METADATA_BYTES_MAX: Final = 4096
 """Bound of all keys and values of a command's metadata together, in UTF-8 bytes."""
+
+_C = TypeVar("_C", bound=Command)
 
 Document = dict[str, Any]
 """A JSON object that the schema of its type accepts."""
@@ -103,29 +110,42 @@ def _json(value: str | dict[str, str]) -> str:
 
 def _read_account_open(document: Document) -> AccountOpen | Misfit:
     currency = document["currency"]
-    limit_minor = _amount_minor(
-        document.get("overdraft_limit", "0"), currency, "/overdraft_limit", least_minor=0
-    )
+    limit_minor = _limit_minor(document.get("overdraft_limit", "0"), currency)
     if type(limit_minor) is Misfit:
         return limit_minor
-    common = _read_common(document)
-    if type(common) is Misfit:
-        return common
-    unsigned = AccountOpen(
-        common[0], b"", *common[1:], document["account"], currency, document["kind"], limit_minor
-    )
-    return msgspec.structs.replace(unsigned, fingerprint=fingerprint(content(unsigned)))
+    own = (document["account"], currency, document["kind"], limit_minor)
+    return _read(AccountOpen, document, own)
+
+
+def _read_account_side(kind: type[AccountSide], document: Document) -> AccountSide | Misfit:
+    return _read(kind, document, (document["account"], document["side"], document["reason"]))
+
+
+def _read_account_limit(document: Document) -> AccountLimit | Misfit:
+    currency = document["currency"]
+    limit_minor = _limit_minor(document["overdraft_limit"], currency)
+    if type(limit_minor) is Misfit:
+        return limit_minor
+    return _read(AccountLimit, document, (document["account"], currency, limit_minor))
+
+
+def _read_account_close(document: Document) -> AccountClose | Misfit:
+    return _read(AccountClose, document, (document["account"],))
 
 
 def _read_reversal(document: Document) -> Reversal | Misfit:
     amount = document.get("amount")
     if amount is not None and without_needless_zeros(amount) == "0":
         return Misfit("/amount", "not above zero")
+    return _read(Reversal, document, (document["original_transaction_id"].lower(), amount))
+
+
+def _read(kind: type[_C], document: Document, own: tuple[object, ...]) -> _C | Misfit:
+    """Read what every command has, add what only this kind has, and sign it."""
     common = _read_common(document)
     if type(common) is Misfit:
         return common
-    original = document["original_transaction_id"].lower()
-    unsigned = Reversal(common[0], b"", *common[1:], original, amount)
+    unsigned = kind(common[0], b"", *common[1:], *own)
     return msgspec.structs.replace(unsigned, fingerprint=fingerprint(content(unsigned)))
 
 
@@ -149,6 +169,10 @@ def _utf8_bytes(metadata: dict[str, str]) -> int:
     return sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items())
 
 
+def _limit_minor(text: str, currency: str) -> int | Misfit:
+    return _amount_minor(text, currency, "/overdraft_limit", least_minor=0)
+
+
 def _amount_minor(text: str, currency: str, pointer: str, least_minor: int = 1) -> int | Misfit:
     """Read an amount of a currency, within the bounds that the schema can't state."""
     digits = DIGITS[currency]
@@ -165,6 +189,10 @@ Reader = Callable[[Document], Command | Misfit]
 
 READERS: Final[Mapping[str, Reader]] = {
     AccountOpen.TYPE: _read_account_open,
+    AccountFreeze.TYPE: partial(_read_account_side, AccountFreeze),
+    AccountUnfreeze.TYPE: partial(_read_account_side, AccountUnfreeze),
+    AccountLimit.TYPE: _read_account_limit,
+    AccountClose.TYPE: _read_account_close,
     Deposit.TYPE: partial(_read_movement, Deposit),
     Withdrawal.TYPE: partial(_read_movement, Withdrawal),
     Transfer.TYPE: partial(_read_movement, Transfer),

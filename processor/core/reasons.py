@@ -9,9 +9,6 @@ class Reason(StrEnum):
     """
     Reasons of the outcome `rejected`, by precedence: a command with two faults is refused for the
     first.
-
-    `ACCOUNT_CLOSED` and `ACCOUNT_FROZEN` are checked already; the commands that close and freeze
-    accounts are not in the catalogue yet.
     """
 
     EXPIRED = "expired"
@@ -24,6 +21,9 @@ class Reason(StrEnum):
     ACCOUNT_FROZEN = "account_frozen"
     CURRENCY_MISMATCH = "currency_mismatch"
     SAME_ACCOUNT = "same_account"
+    KIND_NOT_ALLOWED = "kind_not_allowed"
+    NOTHING_TO_CHANGE = "nothing_to_change"
+    ACCOUNT_NOT_EMPTY = "account_not_empty"
     EXCEEDS_ORIGINAL = "exceeds_original"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     BALANCE_OVERFLOW = "balance_overflow"

@@ -14,7 +14,7 @@ import msgspec
 
 from processor.batch import Log, Run
 from processor.core.answers import Answer, Clock, RecordedAnswer
-from processor.core.books import Account, Decided
+from processor.core.books import Account, Decided, Opened
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ class PostingSession(Protocol):
         serialisation order.
         """
 
-    async def record(self, answers: Sequence[Answer], opened: Sequence[Account]) -> None:
+    async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
         """
         Write new answers with their postings, and new accounts.
 

@@ -22,7 +22,7 @@ from processor.core.answers import (
     RecordedAnswer,
     Repeat,
 )
-from processor.core.books import Account, Decided
+from processor.core.books import Account, Decided, Opened
 from processor.errors import (
     AlreadyDecidedError,
     FencedError,
@@ -136,7 +136,7 @@ class PostgresSession:
         self._now = row["now"]
         return Clock(row["now_us"], row["now_text"]), row["sequences"]
 
-    async def record(self, answers: Sequence[Answer], opened: Sequence[Account]) -> None:
+    async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
         """Write accounts, ids, postings and all other answers."""
         if opened:
             await self._open(opened)
@@ -159,19 +159,20 @@ class PostgresSession:
             columns = rows.dead_letter_columns(letters)
             await self._execute("insert_dead_letters", *columns, timeline_id, self._now)
 
-    async def _open(self, opened: Sequence[Account]) -> None:
+    async def _open(self, opened: Sequence[Opened]) -> None:
+        accounts = [one.account for one in opened]
         ids = await self._fetch(
             "insert_accounts",
-            [account.name for account in opened],
-            [account.currency for account in opened],
-            [account.kind for account in opened],
-            [account.overdraft_limit for account in opened],
+            [account.name for account in accounts],
+            [account.currency for account in accounts],
+            [account.kind for account in accounts],
+            [one.overdraft_limit for one in opened],
             self._now,
         )
         if len(ids) != len(opened):
             raise AlreadyDecidedError("an account was opened meanwhile")
         by_name = {row["name"]: row["account_id"] for row in ids}
-        for account in opened:
+        for account in accounts:
             account.account_id = by_name[account.name]
 
     async def _record_firsts(self, firsts: list[First]) -> None:
@@ -179,10 +180,13 @@ class PostgresSession:
         by_id = sorted(firsts, key=lambda first: first.decided.transaction_id)
         await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
         moved = [first for first in firsts if first.decided.ruling.posting is not None]
+        if len(moved) < len(firsts):
+            await self._record_unmoved(firsts)
         if moved:
             await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
-        if len(moved) == len(firsts):
-            return
+
+    async def _record_unmoved(self, firsts: list[First]) -> None:
+        """Before the postings: they may use a limit that was raised."""
         others = [first for first in firsts if first.decided.ruling.posting is None]
         refusals = [first for first in others if first.decided.ruling.reason is not None]
         changes = [first for first in others if first.decided.ruling.reason is None]

@@ -28,7 +28,8 @@ SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_ve
        coalesce(p.currency, c.currency, r.currency) AS currency,
        coalesce(debit.name::text, r.debit_account) AS debit_account,
        coalesce(credit.name::text, r.credit_account) AS credit_account,
-       coalesce(c.account, r.account) AS account
+       coalesce(c.account, r.account) AS account,
+       c.status, c.overdraft_limit, c.available
 FROM ledger.transaction t
 LEFT JOIN ledger.posting p ON p.ledger_sequence = t.ledger_sequence AND p.decided_at = t.decided_at
 LEFT JOIN ledger.refusal r ON r.ledger_sequence = t.ledger_sequence AND r.decided_at = t.decided_at
@@ -94,20 +95,19 @@ ON CONFLICT (name) DO NOTHING
 RETURNING account_id, name::text;
 
 -- name: insert_account_changes
--- Commands that were carried out without moving money.
+-- Commands that were carried out without moving money. Sent before the postings, which may use a
+-- limit that was raised.
 INSERT INTO ledger.account_change (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
-        channel,
-    reference, metadata, details)
+        channel, reference, metadata, details, status, overdraft_limit, available)
 SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account,
-    n.currency, n.type, n.channel,
-       n.reference, n.metadata, n.details
+    n.currency, n.type, n.channel, n.reference, n.metadata, n.details,
+    n.status, n.overdraft_limit, n.available
 FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
-    $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[])
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+        $15::bigint[])
      AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
-         channel, reference,
-           metadata, details);
+         channel, reference, metadata, details, status, overdraft_limit, available);
 
 -- name: insert_refusals
 -- Refused commands: a refused id stays refused.

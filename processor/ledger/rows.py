@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
-from processor.core.books import Account, Decided, Ruling, Source
+from processor.core.books import Account, Change, Decided, Ruling, Source
 from processor.core.commands import Command, Deposit, Movement, Transfer, Withdrawal
 from processor.core.currencies import DIGITS
 from processor.core.decode import Invalid, InvalidReason
@@ -40,6 +40,7 @@ def decided_of(row: Mapping[str, Any]) -> Decided:
         row["credit_account"],
         row["account"],
         amount_minor,
+        change=_change_of(row),
     )
     content = _content(row, ruling)
     stored = row["fingerprint"]
@@ -57,6 +58,12 @@ def decided_of(row: Mapping[str, Any]) -> Decided:
         None,
         content,
     )
+
+
+def _change_of(row: Mapping[str, Any]) -> Change | None:
+    if row["status"] is None:
+        return None
+    return Change(row["status"], row["overdraft_limit"], row["available"])
 
 
 def _content(row: Mapping[str, Any], ruling: Ruling) -> dict[str, object]:
@@ -121,11 +128,15 @@ def account_of(row: Sequence[Any]) -> Account:
 def account_change_columns(firsts: Sequence[First]) -> Columns:
     """Arrays of statement `insert_account_changes`."""
     decided = [first.decided for first in firsts]
+    changes = [item.ruling.change for item in decided]
     return (
         *_place_columns(decided),
         [item.ruling.account for item in decided],
         [item.ruling.currency for item in decided],
         *_asked_columns(decided),
+        [change and change.status for change in changes],
+        [change and change.overdraft_limit for change in changes],
+        [change and change.available for change in changes],
     )
 
 

@@ -57,10 +57,29 @@ WITH movement AS (
            END AS what
     FROM ledger.account FULL JOIN movement USING (account_id)
     WHERE account.posted IS DISTINCT FROM coalesce(movement.change, 0)
-       OR account.posted - account.held + account.overdraft_limit < 0
+       OR account.posted - account.held + account.overdraft_limit + account.tolerated < 0
 )
 SELECT format('account %s: %s (minor units)', account, what) AS line, count(*) OVER () AS total
 FROM fault ORDER BY account LIMIT 20;
+
+-- name: wrong_terms
+-- Accounts whose status or limit is not what their last change says; without one they are open.
+WITH last AS (
+    SELECT DISTINCT ON (account) account, status, overdraft_limit
+    FROM ledger.account_change WHERE status IS NOT NULL
+    ORDER BY account, ledger_sequence DESC
+)
+SELECT format('account %s: status %s, limit %s; its last change says %s, %s (minor units)',
+              account.name, account.status, coalesce(account.overdraft_limit::text, 'none'),
+              coalesce(last.status, 'open'),
+              CASE WHEN last.status IS NULL THEN 'as opened'
+                   ELSE coalesce(last.overdraft_limit::text, 'none') END) AS line,
+       count(*) OVER () AS total
+FROM ledger.account LEFT JOIN last ON last.account = account.name
+WHERE account.status <> coalesce(last.status, 'open')
+   OR (last.status IS NOT NULL
+       AND account.overdraft_limit IS DISTINCT FROM last.overdraft_limit)
+ORDER BY account.name LIMIT 20;
 
 -- name: broken_chains
 -- Entries whose balance is not the one before plus the change, and accounts that ended elsewhere.

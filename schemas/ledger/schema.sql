@@ -9,6 +9,28 @@ CREATE SCHEMA reporting;
 CREATE DOMAIN ledger.account_name AS text
 	CONSTRAINT account_name_check CHECK ((VALUE ~ '^[A-Za-z0-9._:-]{1,64}$'::text));
 
+CREATE FUNCTION ledger.apply_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM account_change AS later
+               WHERE later.account = NEW.account AND later.ledger_sequence > NEW.ledger_sequence)
+    THEN
+        RETURN NULL;
+    END IF;
+    UPDATE account SET
+        status = NEW.status,
+        overdraft_limit = NEW.overdraft_limit,
+        tolerated = greatest(0, held - posted - NEW.overdraft_limit)
+    WHERE name = NEW.account AND currency = NEW.currency AND status <> 'closed';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a change names an account that is closed or does not exist'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'change_of_account';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.apply_postings() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -27,7 +49,10 @@ BEGIN
         ) AS side
         GROUP BY side.account_id, side.currency
     ), moved AS (
-        UPDATE account SET posted = account.posted + movement.change
+        UPDATE account SET
+            posted = account.posted + movement.change,
+            tolerated = least(account.tolerated, greatest(0,
+                account.held - account.posted - movement.change - account.overdraft_limit))
         FROM movement
         WHERE account.account_id = movement.account_id AND account.currency = movement.currency
         RETURNING 1
@@ -142,6 +167,20 @@ BEGIN
         FOR NO KEY UPDATE OF account;
 END $$;
 
+CREATE FUNCTION ledger.raise_limits() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE account SET overdraft_limit = change.highest
+    FROM (
+        SELECT added.account AS name, max(added.overdraft_limit) AS highest
+        FROM added WHERE added.status IS NOT NULL GROUP BY added.account
+    ) AS change
+    WHERE account.name = change.name AND account.overdraft_limit < change.highest;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -203,12 +242,15 @@ CREATE TABLE ledger.account (
     held bigint DEFAULT 0 NOT NULL,
     overdraft_limit bigint,
     opened_at timestamp with time zone NOT NULL,
+    tolerated bigint DEFAULT 0 NOT NULL,
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'internal'::text]))),
     CONSTRAINT account_overdraft_limit_check CHECK ((overdraft_limit >= 0)),
-    CONSTRAINT account_status_check CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text]))),
+    CONSTRAINT account_status CHECK ((status = ANY (ARRAY['open'::text, 'debits_frozen'::text, 'credits_frozen'::text, 'frozen'::text, 'closed'::text]))),
+    CONSTRAINT account_tolerated_check CHECK ((tolerated >= 0)),
     CONSTRAINT balance_within_bounds CHECK (((posted >= '-9000000000000000000'::bigint) AND (posted <= '9000000000000000000'::bigint))),
-    CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR (((posted - held) + overdraft_limit) >= 0))),
+    CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR ((((posted - held) + overdraft_limit) + tolerated) >= 0))),
+    CONSTRAINT closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted = 0) AND (held = 0)))),
     CONSTRAINT internal_has_no_limit CHECK (((kind = 'internal'::text) = (overdraft_limit IS NULL)))
 )
 WITH (fillfactor='50');
@@ -234,7 +276,11 @@ CREATE TABLE ledger.account_change (
     channel text NOT NULL,
     reference text,
     metadata text,
-    details text NOT NULL
+    details text NOT NULL,
+    status text,
+    overdraft_limit bigint,
+    available bigint,
+    CONSTRAINT change_has_status CHECK (((type = 'account.open'::text) = (status IS NULL)))
 );
 
 CREATE TABLE ledger.conflict (
@@ -827,6 +873,8 @@ ALTER TABLE ONLY ledger.transaction_6
 ALTER TABLE ONLY ledger.transaction_7
     ADD CONSTRAINT transaction_7_pkey PRIMARY KEY (transaction_id);
 
+CREATE INDEX account_change_by_account ON ledger.account_change USING btree (account, ledger_sequence);
+
 ALTER INDEX ledger.posting_once ATTACH PARTITION ledger.posting_default_pkey;
 
 ALTER INDEX ledger.refusal_once ATTACH PARTITION ledger.refusal_default_pkey;
@@ -847,17 +895,23 @@ ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_6_pke
 
 ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_7_pkey;
 
+CREATE CONSTRAINT TRIGGER apply_change AFTER INSERT ON ledger.account_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status IS NOT NULL)) EXECUTE FUNCTION ledger.apply_change();
+
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
 
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
 
 CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account FOR EACH ROW WHEN (((new.posted <> 0) OR (new.held <> 0))) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
+CREATE TRIGGER changed_by_commands BEFORE UPDATE OF status, overdraft_limit, tolerated ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands change accounts');
+
 CREATE TRIGGER moved_by_postings BEFORE DELETE OR UPDATE OF account_id, name, currency, kind, posted, opened_at OR TRUNCATE ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
 CREATE TRIGGER moved_by_postings BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON ledger.reversal_total FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only postings sum up reversals');
 
 CREATE TRIGGER position_stays BEFORE DELETE OR TRUNCATE ON ledger."position" FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change('a partition that was read stays known');
+
+CREATE TRIGGER raise_limits AFTER INSERT ON ledger.account_change REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.raise_limits();
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_change FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -918,6 +972,8 @@ GRANT USAGE ON SCHEMA ledger TO processor_worker;
 GRANT USAGE ON SCHEMA reporting TO processor_worker;
 GRANT USAGE ON SCHEMA reporting TO processor_reader;
 
+REVOKE ALL ON FUNCTION ledger.apply_change() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION ledger.apply_postings() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.create_month_partitions(months_ahead integer) FROM PUBLIC;
@@ -929,6 +985,8 @@ REVOKE ALL ON FUNCTION ledger.guard_posting_partition(guarded regclass) FROM PUB
 
 REVOKE ALL ON FUNCTION ledger.lock_accounts(names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_accounts(names text[]) TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.raise_limits() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.refuse_change() FROM PUBLIC;
 

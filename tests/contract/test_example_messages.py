@@ -17,7 +17,6 @@ EXAMPLES = contract_folders()[0] / "examples"
 RECORDS = sorted(path for path in EXAMPLES.rglob("*.json") if "." not in path.stem)
 VALID = [path for path in RECORDS if path.parent.name != "invalid"]
 INVALID = [path for path in RECORDS if path.parent.name == "invalid"]
-WAITING = {Reason.ACCOUNT_CLOSED, Reason.ACCOUNT_FROZEN}
 
 FILLED_IN: dict[str, object] = {
     "event_id": "01933a5e-0000-5000-8000-000000000001",
@@ -133,7 +132,7 @@ def test_every_file_belongs_to_an_example() -> None:
 
 
 def test_every_type_and_reason_has_an_example() -> None:
-    """But for the reasons that wait for their commands, and the one that only PostgreSQL gives."""
+    """But for the reason that only PostgreSQL gives."""
     outcomes = [json.loads(path.read_bytes()) for path in EXAMPLES.rglob("*.outcome.json")]
     letters = [json.loads(path.read_bytes()) for path in EXAMPLES.rglob("*.dead_letter.json")]
     posted = {event["type"] for event in outcomes if event["outcome"] == "posted"}
@@ -141,5 +140,5 @@ def test_every_type_and_reason_has_an_example() -> None:
     invalid = {letter["reason"] for letter in letters}
 
     assert set(CONTRACT.commands) == posted
-    assert set(Reason) - WAITING == rejected
+    assert set(Reason) == rejected
     assert set(InvalidReason) - {InvalidReason.UNPOSTABLE} == invalid

@@ -23,8 +23,6 @@ EXAMPLES = contract_folders()[0] / "examples"
 RECORDS = sorted(path for path in EXAMPLES.rglob("*.json") if "." not in path.stem)
 NOW_US = 1_795_255_200_000_000
 NOW = "2026-11-21T10:00:00.000000Z"
-WAITING = {"account_closed", "account_frozen"}
-"""Reasons of accounts that no command can close or freeze yet."""
 
 
 def name_of(path: Path) -> str:
@@ -158,7 +156,7 @@ def test_the_examples_end_in_every_way_that_there_is() -> None:
             if document.get("outcome") == "posted":
                 types.add(document["type"])
 
-    reasons = {str(reason) for reason in Reason} - WAITING
+    reasons = {str(reason) for reason in Reason}
     invalid = {str(reason) for reason in InvalidReason} - {"unpostable"}
     assert seen == {*reasons, *invalid, "posted", "Repeat", "Conflict", DeadLetter.__name__}
     assert types == set(CONTRACT.commands)

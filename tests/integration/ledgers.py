@@ -81,7 +81,7 @@ class MemoryBackend:
 
     async def counts(self) -> dict[str, int]:
         """Count what is in the dictionaries."""
-        state = self._ledger._state
+        state = self._ledger._tables
         return {
             "decided": len(state.decided),
             "postings": len(state.entries),
@@ -99,7 +99,7 @@ class MemoryBackend:
 
     async def totals(self) -> dict[str, int]:
         """Read the totals."""
-        return dict(self._ledger._state.reversed_minor)
+        return dict(self._ledger._tables.reversed_minor)
 
 
 class PostgresBackend:

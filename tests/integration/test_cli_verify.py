@@ -21,6 +21,7 @@ from tests.integration.ledgers import copied, settings_for
 BALANCE = "books balance"
 SUMS = "balances are the sum of the entries"
 CHAINS = "each balance follows from the one before"
+TERMS = "status and limit follow from the changes"
 IDS = "each id was decided once"
 REVERSALS = "reversals stay within their originals"
 FINGERPRINTS = "fingerprints agree with the content"
@@ -89,6 +90,10 @@ WRONG = {
             "UPDATE ledger.account SET held = 8001 WHERE name = 'anna'"
         ),
         {SUMS: "account anna: balance 8000, held 8001, limit 0: below its limit"},
+    ),
+    "status changed": (
+        "UPDATE ledger.account SET status = 'frozen' WHERE name = 'anna'",
+        {TERMS: "account anna: status frozen, limit 0; its last change says open, as opened"},
     ),
     "amount changed": (
         f"UPDATE ledger.posting SET amount = 3001 WHERE transaction_id = '{PAID_ID}'",
@@ -229,10 +234,10 @@ def test_the_exit_status_says_whether_the_books_hold(filled: str, tmp_path: Path
     document = line.run("verify", "--offline", "--json").document
 
     assert (good.status, good.err) == (0, "")
-    assert good.out.splitlines()[-1].startswith("everything holds: 8 checks in ")
+    assert good.out.splitlines()[-1].startswith("everything holds: 9 checks in ")
     assert (bad.status, bad.err) == (1, "")
     assert "    payments.commands.v1/0: offset 8: no record" in bad.out.splitlines()
-    assert bad.out.splitlines()[-1] == "1 of 8 checks found something wrong"
+    assert bad.out.splitlines()[-1] == "1 of 9 checks found something wrong"
     assert document["holds"] is False
     wrong = [one for one in document["checks"] if one["fault_count"]]
     assert [(one["check"], one["faults"]) for one in wrong] == [

@@ -210,6 +210,110 @@ REVERSALS = {
 }
 
 
+def change(**changes: str) -> str:
+    """Write the statement that gives anna's account a limit, unless it says otherwise."""
+    row = {
+        **LIFE,
+        "source_id": "1",
+        "source_offset": "99",
+        "account": "'anna'",
+        "currency": "'EUR'",
+        "type": "'account.limit'",
+        "channel": "'branch'",
+        "details": "'{}'",
+        "status": "'open'",
+        "overdraft_limit": "500",
+        "available": "0",
+        **changes,
+    }
+    return _insert("ledger.account_change", row) + ";"
+
+
+AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE;"
+LATER = {"ledger_sequence": "1000002"}
+CLOSED = {"type": "'account.close'", "status": "'closed'", "overdraft_limit": "0"}
+EMPTIED = registered() + posting(amount="8000")
+
+CHANGES = {
+    "a raised limit, used before the commit": (
+        change() + registered() + posting(amount="8500") + AT_ONCE,
+        ACCEPTED,
+    ),
+    "a raised limit, passed": (
+        change() + registered() + posting(amount="8501"),
+        (CHECK, "balance_within_limit"),
+    ),
+    "a limit lowered after it was used": (
+        change()
+        + registered()
+        + posting(amount="8500")
+        + change(overdraft_limit="100", **LATER)
+        + AT_ONCE,
+        ACCEPTED,
+    ),
+    "a debit below a lowered limit": (
+        change()
+        + registered()
+        + posting(amount="8500")
+        + change(overdraft_limit="100", **LATER)
+        + AT_ONCE
+        + registered(**SECOND)
+        + posting(amount="1", **SECOND),
+        (CHECK, "balance_within_limit"),
+    ),
+    "a credit and a smaller debit below a lowered limit": (
+        change()
+        + registered()
+        + posting(amount="8500")
+        + change(overdraft_limit="100", **LATER)
+        + AT_ONCE
+        + registered(**SECOND)
+        + posting(
+            debit_account_id=id_of("bert"), credit_account_id=id_of("anna"), amount="200", **SECOND
+        )
+        + registered(ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'")
+        + posting(amount="201", ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'"),
+        (CHECK, "balance_within_limit"),
+    ),
+    "an empty account closed": (EMPTIED + change(**CLOSED) + AT_ONCE, ACCEPTED),
+    "an account closed with money on it": (change(**CLOSED) + AT_ONCE, (CHECK, "closed_is_empty")),
+    "money for a closed account": (
+        EMPTIED
+        + change(**CLOSED)
+        + AT_ONCE
+        + registered(**SECOND)
+        + posting(
+            debit_account_id=id_of("bert"), credit_account_id=id_of("anna"), amount="1", **SECOND
+        ),
+        (CHECK, "closed_is_empty"),
+    ),
+    "a closed account opened again": (
+        EMPTIED + change(**CLOSED) + AT_ONCE + change(**LATER) + AT_ONCE,
+        (NO_SUCH_ROW, "change_of_account"),
+    ),
+    "of an account that does not exist": (
+        change(account="'nobody'") + AT_ONCE,
+        (NO_SUCH_ROW, "change_of_account"),
+    ),
+    "of an account in another currency": (
+        change(currency="'USD'") + AT_ONCE,
+        (NO_SUCH_ROW, "change_of_account"),
+    ),
+    "to an unknown status": (change(status="'lost'") + AT_ONCE, (CHECK, "account_status")),
+    "to no status": (change(status="NULL"), (CHECK, "change_has_status")),
+}
+"""Changes of accounts, with 80.00 EUR on anna's account."""
+
+
+@pytest.mark.parametrize("role", [WORKER, OWNER])
+@pytest.mark.parametrize("what", CHANGES)
+async def test_changes_of_accounts(filled_url: str, role: str, what: str) -> None:
+    """A change holds from its commit on; a limit below what is used blocks every further debit."""
+    sql, expected = CHANGES[what]
+
+    assert await attempt(filled_url, role, sql) == expected
+
+
 @pytest.mark.parametrize("role", [WORKER, OWNER])
 @pytest.mark.parametrize("what", POSTINGS)
 async def test_postings(filled_url: str, role: str, what: str) -> None:

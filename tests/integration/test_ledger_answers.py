@@ -10,12 +10,16 @@ from tests.builders import (
     Desk,
     Document,
     Partition,
+    closing,
     deposit,
+    freeze,
+    limit,
     new_id,
     opening,
     reversal,
     told,
     transfer,
+    unfreeze,
     withdrawal,
 )
 from tests.integration.ledgers import Backend
@@ -42,6 +46,16 @@ EVERY_KIND: list[tuple[str, Document]] = [
     ("exceeds_original", reversal(FUNDS, "1000")),
     ("currency_mismatch", reversal(FUNDS, "1.125")),
     ("original_not_found", reversal(transfer("a", "b", "1"), "7.125")),
+    ("posted", limit("anna", "50.00")),
+    ("posted", freeze("anna", "debit", reference="file 7")),
+    ("posted", freeze("anna", "both")),
+    ("nothing_to_change", freeze("anna", "credit")),
+    ("posted", unfreeze("anna")),
+    ("account_not_empty", closing("anna", metadata={"a": "b"})),
+    ("posted", closing("suspense")),
+    ("account_closed", freeze("suspense")),
+    ("kind_not_allowed", closing("cash-EUR")),
+    ("account_not_found", closing("nobody")),
 ]
 """Commands of every kind, after GIVEN, with how each of them ends."""
 

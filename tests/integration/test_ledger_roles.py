@@ -84,6 +84,9 @@ async def test_no_row_is_changed_or_removed_by_the_owner(filled_url: str) -> Non
     "sql",
     [
         "UPDATE ledger.account SET posted = posted + 1",
+        "UPDATE ledger.account SET status = 'closed'",
+        "UPDATE ledger.account SET overdraft_limit = 1",
+        "UPDATE ledger.account SET tolerated = 1",
         "UPDATE ledger.account SET currency = 'USD'",
         "UPDATE ledger.account SET name = 'other' WHERE name = 'anna'",
         f"INSERT INTO ledger.account ({COLUMNS}, posted) VALUES ({RICH}, 100)",
@@ -160,7 +163,7 @@ async def test_the_worker_inserts_and_does_nothing_else(filled_url: str) -> None
 
 
 async def test_the_worker_fills_only_some_columns(filled_url: str) -> None:
-    """Of an account all but its balance; of a position all but whose it is."""
+    """Of an account all but its balance and status; of a position all but whose it is."""
     rights = await fetch(
         filled_url,
         "SELECT relname || '.' || attname, kind FROM pg_class"
@@ -173,7 +176,7 @@ async def test_the_worker_fills_only_some_columns(filled_url: str) -> None:
     held_back = {"INSERT": set[str](), "UPDATE": set[str]()}
     for column, kind in rights:
         held_back[kind].add(column)
-    unmoved = {"account_id", "status", "posted", "held"}
+    unmoved = {"account_id", "status", "posted", "held", "tolerated"}
     assert held_back["INSERT"] == {f"account.{column}" for column in unmoved}
     named = {"name", "currency", "kind", "overdraft_limit", "opened_at"}
     assert held_back["UPDATE"] == {

@@ -13,7 +13,9 @@ from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.model import Answer, Books
 from processor.core.answers import Answer as Told
 from processor.core.answers import Conflict, DeadLetter, First, Repeat
+from processor.core.books import Ruling
 from processor.core.currencies import DIGITS
+from processor.core.money import to_major
 from tests.builders import Document
 
 ACCOUNTS = ["anna", "bert", "carl", "bank", "cash-EUR", "cash-JPY", "cash-USD", "nobody"]
@@ -57,6 +59,28 @@ LIMITED = st.sampled_from(["5", "50"]).map(
     )
 )
 
+TERMS = st.one_of(
+    st.builds(
+        lambda kind, account, side: Step(
+            kind, {"account": account, "side": side, "reason": "a case"}
+        ),
+        st.sampled_from(["account.freeze", "account.unfreeze", "account.unfreeze"]),
+        st.sampled_from(ACCOUNTS),
+        st.sampled_from(["debit", "credit", "both"]),
+    ),
+    st.builds(
+        lambda account, currency, limit: Step(
+            "account.limit",
+            {"account": account, "currency": currency, "overdraft_limit": limit},
+        ),
+        st.sampled_from(ACCOUNTS),
+        st.sampled_from([*CURRENCIES, "EUR", "EUR"]),
+        st.sampled_from(["0", "1", "5", "40", "50"]),
+    ),
+    st.sampled_from(ACCOUNTS).map(lambda account: Step("account.close", {"account": account})),
+)
+"""What changes an account without moving money."""
+
 REVERSALS = st.builds(
     Step,
     st.just("reversal"),
@@ -83,6 +107,8 @@ STEPS = st.one_of(
     _movements("withdrawal", "debit_account"),
     _movements("transfer", "debit_account", "credit_account"),
     _movements("transfer", "debit_account", "credit_account"),
+    TERMS,
+    TERMS,
     REVERSALS,
     REVERSALS,
     REPEATS,
@@ -159,6 +185,14 @@ class Reference:
         return Repeat.__name__ if known == meaning.content else Conflict.__name__
 
 
+def _changed(ruling: Ruling) -> tuple[str, str | None] | None:
+    if ruling.change is None:
+        return None
+    available = ruling.change.available
+    digits = DIGITS[ruling.currency or ""]
+    return ruling.change.status, None if available is None else to_major(available, digits)
+
+
 def agrees(answer: Told, expected: str | Answer) -> bool:
     """Say whether an answer is what the reference model says it must be."""
     if not isinstance(answer, First) or isinstance(expected, str):
@@ -172,6 +206,7 @@ def agrees(answer: Told, expected: str | Answer) -> bool:
         ruling.debit_account,
         ruling.credit_account,
         ruling.account,
+        _changed(ruling),
     )
     balances = () if posting is None else (posting.debit_balance, posting.credit_balance)
     return shown == (
@@ -182,4 +217,5 @@ def agrees(answer: Told, expected: str | Answer) -> bool:
         expected.debit_account,
         expected.credit_account,
         expected.account,
+        expected.changed,
     ) and balances == tuple(entry.balance_after for entry in expected.entries)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from processor.core.answers import Answer, First
 from processor.core.books import BALANCE_MINOR_MAX
+from processor.core.commands import AccountOpen
 from processor.core.outcomes import Event
 from processor.ledger.memory import MemoryLedger
 from tests.builders import Desk, Document, told, uuid_of
@@ -58,6 +59,25 @@ async def _run(batches: Sequence[Sequence[Document]]) -> Outcome:
     return Outcome(ledger, answers, desk.events(answers))
 
 
+def limits_when_decided(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
+    """Give the customers' limits as they were when each transaction was decided, by account."""
+    limits: dict[str, int] = {}
+    found: dict[str, dict[str, int]] = {}
+    for answer in answers:
+        if not isinstance(answer, First):
+            continue
+        decided, ruling = answer.decided, answer.decided.ruling
+        found[decided.transaction_id] = limits
+        name, limit = ruling.account, None
+        if isinstance(decided.command, AccountOpen) and decided.command.kind != "internal":
+            limit = decided.command.overdraft_limit_minor
+        elif ruling.change is not None:
+            limit = ruling.change.overdraft_limit
+        if ruling.reason is None and name is not None and limit is not None:
+            limits = {**limits, name: limit}
+    return found
+
+
 def run(*batches: Sequence[Document]) -> Outcome:
     """Post a history to an empty ledger, batch by batch."""
     return asyncio.run(_run(batches))
@@ -78,8 +98,9 @@ def test_every_answer_is_the_reference_models(history: list[Document]) -> None:
 
 @given(HISTORIES)
 def test_books_balance_and_limits_hold(history: list[Document]) -> None:
-    """Each currency sums to zero; no customer is below the limit; no reversal above its payment."""
-    ledger = run(history).ledger
+    """Each currency sums to zero; no debit goes below the limit; no reversal above its payment."""
+    outcome = run(history)
+    ledger, limits = outcome.ledger, limits_when_decided(outcome.answers)
     accounts, entries = ledger.balances(), ledger.entries()
     names = {account.account_id: name for name, account in accounts.items()}
 
@@ -93,11 +114,11 @@ def test_books_balance_and_limits_hold(history: list[Document]) -> None:
         running[debit] -= entry.amount
         running[credit] += entry.amount
         assert (running[debit], running[credit]) == (entry.debit_balance, entry.credit_balance)
-        limit = accounts[debit].overdraft_limit
+        limit = limits[entry.transaction_id].get(debit)
         assert limit is None or running[debit] >= -limit
         assert max(abs(running[debit]), abs(running[credit])) <= BALANCE_MINOR_MAX
     assert running == {name: account.posted for name, account in accounts.items()}
-    for original, total in ledger._state.reversed_minor.items():
+    for original, total in ledger._tables.reversed_minor.items():
         given_back = [one.amount for one in entries if one.original_transaction_id == original]
         (paid,) = [one.amount for one in entries if one.transaction_id == original]
         assert sum(given_back) == total <= paid

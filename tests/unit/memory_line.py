@@ -111,7 +111,9 @@ class MemoryLine:
         answer = self.books.decide(command, DECIDED_AT_US)
         self._firsts[command.transaction_id] = (message.position, command)
         self._record(message, command, answer)
-        shown = {} if answer.account is None else {"account": answer.account}
+        shown: dict[str, Any] = {} if answer.account is None else {"account": answer.account}
+        if answer.changed is not None:
+            shown["status"], shown["available"] = answer.changed
         return shown | {
             "transaction_id": command.transaction_id,
             "type": answer.type,
@@ -230,7 +232,8 @@ class MemoryLine:
         digits = DIGITS[currency]
         available = None if limit is None else major_of(posted + limit, digits)
         zero = major_of(0, digits)
-        return Balance(name, currency, major_of(posted, digits), zero, available, "open")
+        status = "open" if account is None else account.status
+        return Balance(name, currency, major_of(posted, digits), zero, available, status)
 
 
 def _message(offset: int, record: Record) -> Message:

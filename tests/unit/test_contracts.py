@@ -29,7 +29,11 @@ def test_reads_what_lies_in_the_checkout() -> None:
 
     assert sorted(contract.topics) == ["commands", "dead_letters", "outcomes"]
     assert sorted(contract.commands) == [
+        "account.close",
+        "account.freeze",
+        "account.limit",
         "account.open",
+        "account.unfreeze",
         "deposit",
         "reversal",
         "transfer",

@@ -136,7 +136,7 @@ def test_the_first_account_of_a_currency_brings_its_cash_account() -> None:
 
     books.ask(opening("dora"), *kwd)
 
-    names = [account.name for account in books.books.opened]
+    names = [opened.account.name for opened in books.books.opened]
     assert names == ["dora", "cash-KWD", "ken", "kim"]
 
 
@@ -195,6 +195,9 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "account_frozen",
         "currency_mismatch",
         "same_account",
+        "kind_not_allowed",
+        "nothing_to_change",
+        "account_not_empty",
         "exceeds_original",
         "insufficient_funds",
         "balance_overflow",

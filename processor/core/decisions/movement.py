@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Ruling
 from processor.core.currencies import DIGITS
+from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
 from processor.core.reasons import Reason
 
@@ -50,8 +51,10 @@ def refusal_of_sides(debit: Account | None, credit: Account | None, currency: st
     if debit is None or credit is None:
         return Reason.ACCOUNT_NOT_FOUND
     if debit.status != "open" or credit.status != "open":
-        closed = "closed" in (debit.status, credit.status)
-        return Reason.ACCOUNT_CLOSED if closed else Reason.ACCOUNT_FROZEN
+        if CLOSED in (debit.status, credit.status):
+            return Reason.ACCOUNT_CLOSED
+        if stops(debit.status, "debit") or stops(credit.status, "credit"):
+            return Reason.ACCOUNT_FROZEN
     if debit.currency != currency or credit.currency != currency:
         return Reason.CURRENCY_MISMATCH
     if debit is credit:

@@ -1,0 +1,188 @@
+"""
+The tables of the ledger in memory, and the constraints that PostgreSQL would hold them to.
+
+A transaction changes them at once and takes every change back when it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from processor.core.answers import RecordedAnswer
+from processor.core.books import BALANCE_MINOR_MAX, Account, Change, Decided, Opened, Posting
+from processor.errors import AlreadyDecidedError, UnpostableError
+from processor.ledger import Position, Timeline
+
+_NOT_NULL: Final = "23502"
+_NO_SUCH_ROW: Final = "23503"
+_NOT_UNIQUE: Final = "23505"
+_CHECK: Final = "23514"
+
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A posting as it is recorded: ids of accounts, minor units."""
+
+    ledger_sequence: int
+    transaction_id: str
+    debit_account_id: int
+    credit_account_id: int
+    amount: int
+    debit_balance: int
+    credit_balance: int
+    currency: str
+    original_transaction_id: str | None
+
+
+class Tables:
+    """All tables, and what the transaction under way has changed in them."""
+
+    def __init__(self) -> None:
+        self.sources: dict[int, UUID] = {}
+        self.positions: dict[tuple[str, int], Position] = {}
+        self.accounts: dict[str, Account] = {}
+        self.decided: dict[str, Decided] = {}
+        self.entries: dict[str, Entry] = {}
+        self.reversed_minor: dict[str, int] = {}
+        self.recorded: dict[tuple[int, int], RecordedAnswer] = {}
+        self.holes: dict[tuple[int, int], int] = {}
+        self.timelines: list[Timeline] = []
+        self.tolerated: dict[str, int] = {}
+        self.last_sequence = 0
+        self._changes: dict[str, Change] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def next_sequence(self) -> int:
+        """Draw a number; it is never given back."""
+        self.last_sequence += 1
+        return self.last_sequence
+
+    def open(self, opened: Opened) -> None:
+        """Add a row with the limit that the account was opened with."""
+        accounts, account = self.accounts, opened.account
+        if account.name in accounts:
+            raise AlreadyDecidedError("an account was opened meanwhile")
+        account.account_id = len(accounts) + 1
+        row = Account(
+            account.name,
+            account.currency,
+            account.kind,
+            overdraft_limit=opened.overdraft_limit,
+            account_id=account.account_id,
+        )
+        self.insert(accounts, account.name, row, "account_name_once")
+
+    def post(self, decided: Decided, posting: Posting) -> None:
+        """Move both balances and record the posting."""
+        debit_id, credit_id = posting.debit.account_id, posting.credit.account_id
+        if debit_id is None or credit_id is None:
+            raise refused("a posting names no account", _NOT_NULL)
+        currency = decided.ruling.currency or ""
+        if posting.amount <= 0:
+            raise refused("posting_moves_money", _CHECK)
+        if debit_id == credit_id:
+            raise refused("posting_has_two_sides", _CHECK)
+        self._move(posting.debit.name, currency, -posting.amount)
+        self._move(posting.credit.name, currency, posting.amount)
+        original = posting.original_transaction_id
+        if original is not None:
+            self._give_back(original, debit_id, credit_id, posting.amount)
+        entry = Entry(
+            decided.ledger_sequence,
+            decided.transaction_id,
+            debit_id,
+            credit_id,
+            posting.amount,
+            posting.debit_balance,
+            posting.credit_balance,
+            currency,
+            original,
+        )
+        self.insert(self.entries, decided.transaction_id, entry, "posting_once")
+
+    def _move(self, name: str, currency: str, change: int) -> None:
+        account = self.accounts[name]
+        if account.currency != currency:
+            raise refused("posting_in_currency_of_accounts", _NO_SUCH_ROW)
+        moved = replace(account, posted=account.posted + change)
+        self.put(self.accounts, name, moved)
+
+    def _give_back(self, original: str, debit_id: int, credit_id: int, amount: int) -> None:
+        entry = self.entries.get(original)
+        if (
+            entry is None
+            or entry.original_transaction_id is not None
+            or (entry.credit_account_id, entry.debit_account_id) != (debit_id, credit_id)
+        ):
+            raise refused("reversal_of_posting", _NO_SUCH_ROW)
+        total = self.reversed_minor.get(original, 0) + amount
+        if total > entry.amount:
+            raise refused("reversed_within_original", _CHECK)
+        self.put(self.reversed_minor, original, total)
+
+    def change(self, name: str, change: Change) -> None:
+        """Note what a command made of an account: the last change holds at the commit."""
+        if name not in self.accounts:
+            raise refused("change_of_account", _NO_SUCH_ROW)
+        self._changes[name] = change
+
+    def commit(self) -> None:
+        """
+        Apply the changes of accounts, then hold every account against its limits: the database does
+        it once for a batch, too.
+        """
+        for name, change in self._changes.items():
+            row = self.accounts[name]
+            if row.status == "closed":
+                raise refused("change_of_account", _NO_SUCH_ROW)
+            limit = change.overdraft_limit
+            self.put(self.accounts, name, replace(row, status=change.status, overdraft_limit=limit))
+        for name, account in self.accounts.items():
+            self._check(name, account)
+        self._changes.clear()
+        self._undo.clear()
+
+    def _check(self, name: str, account: Account) -> None:
+        if abs(account.posted) > BALANCE_MINOR_MAX:
+            raise refused("balance_within_bounds", _CHECK)
+        if account.status == "closed" and (account.posted or account.held):
+            raise refused("closed_is_empty", _CHECK)
+        below = max(0, -(account.available() or 0))
+        tolerated = self.tolerated.get(name, 0)
+        if name not in self._changes and below > tolerated:
+            raise refused("balance_within_limit", _CHECK)
+        if below != tolerated:
+            self.put(self.tolerated, name, below)
+
+    def roll_back(self) -> None:
+        """Take every change back, the last first."""
+        self._changes.clear()
+        while self._undo:
+            self._undo.pop()()
+
+    def insert(self, table: dict[_K, _V], key: _K, value: _V, constraint: str) -> None:
+        """Add a row; refuse a second one under its key."""
+        if key in table:
+            raise refused(constraint, _NOT_UNIQUE)
+        self.put(table, key, value)
+
+    def put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
+        """Write a row, remembering what was there."""
+        if key in table:
+            before = table[key]
+            self._undo.append(lambda: table.__setitem__(key, before))
+        else:
+            self._undo.append(lambda: table.__delitem__(key))
+        table[key] = value
+
+
+def refused(constraint: str, sqlstate: str) -> UnpostableError:
+    """Give the refusal of a constraint."""
+    return UnpostableError(f"refused: {constraint}", sqlstate)
