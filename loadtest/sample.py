@@ -41,6 +41,7 @@ MIX: dict[Kind, int] = {
     terms.frozen_debits: 150,
     terms.frozen_whole: 80,
     terms.limit_moved: 120,
+    terms.kinds: 30,
     terms.closed: 120,
     terms.terms_refused: 30,
     refused.insufficient_funds: 500,

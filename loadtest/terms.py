@@ -6,6 +6,10 @@ from loadtest.pen import DIGITS, Account, Body
 from loadtest.world import Script, World
 
 REASON = "case 4711"
+SAVING = ("savings", "term_deposit")
+OWN = ("internal", "nostro", "suspense")
+CREDIT = ("customer", "current", "merchant", "loan")
+"""Kinds of accounts that have no overdraft, no limit, or an overdraft."""
 
 
 def frozen_debits(world: World) -> Script:
@@ -73,6 +77,30 @@ def limit_moved(world: World) -> Script:
         (lowered, "repeat"),
         (lowered | {"reference": "changed"}, "conflict"),
     )
+
+
+def kinds(world: World) -> Script:
+    """Open an account of each kind; those that save have no overdraft, now or later."""
+    currency, minor = world.currency(), world.minor()
+    first = world.newcomer("knd", currency)
+    told: list[tuple[Body, str]] = []
+    for kind in SAVING:
+        account = world.newcomer("knd", currency)
+        told += [
+            (world.opening(account, kind=kind), "posted"),
+            (world.withdrawal(account, minor), "rejected:insufficient_funds"),
+            (_limit(world, account, minor), "rejected:kind_not_allowed"),
+        ]
+    for kind in (*OWN, *CREDIT):
+        account = world.newcomer("knd", currency)
+        limit = {"overdraft_limit": world.pen.amount(minor, currency)} if kind in CREDIT else {}
+        told += [
+            (world.opening(account, kind=kind, **limit), "posted"),
+            (world.withdrawal(account, minor), "posted"),
+        ]
+        world.moved(account, None, minor, currency)
+    told.append((world.opening(first, kind=world.rng.choice(OWN)), "posted"))
+    return _told(world, first, *told)
 
 
 def closed(world: World) -> Script:

@@ -30,6 +30,11 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "transfer": ({"debit_account", "credit_account", "amount", "currency"}, set()),
     "reversal": ({"original_transaction_id"}, {"amount"}),
 }
+UNLIMITED = ("internal", "nostro", "suspense")
+OVERDRAWN = ("customer", "current", "merchant", "loan")
+KINDS = (*UNLIMITED, *OVERDRAWN, "savings", "term_deposit")
+"""Kinds of accounts: without a lower limit, with one that may be below zero, and all."""
+
 REQUIRED = {"transaction_id", "type", "requested_at", "channel"}
 OPTIONAL = {"valid_until", "reference", "metadata"}
 FIELDS = {
@@ -205,7 +210,8 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
             minor = minor_of(str(amount), places)
             if minor is None or minor > AMOUNT_MINOR_MAX:
                 yield f"/{field}"
-    if "overdraft_limit" in found and found.get("kind") == "internal":
+    kind = found.get("kind")
+    if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
         yield from ("", "/overdraft_limit", "/kind")
 
 
@@ -258,7 +264,7 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "amount": _amount,
     "overdraft_limit": _amount_form,
     "currency": lambda value, digits: isinstance(value, str) and value in digits,
-    "kind": lambda value, _: value in ("customer", "internal"),
+    "kind": lambda value, _: value in KINDS,
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from loadtest.reference.contract import Command, major_of, minor_of
+from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command, major_of, minor_of
 
 BALANCE_MINOR_MAX = 9 * 10**18
 STATUS = {
@@ -30,6 +30,7 @@ class Account(NamedTuple):
 
     currency: str
     limit: int | None
+    kind: str = "internal"
     stopped: frozenset[str] = frozenset()
     is_closed: bool = False
 
@@ -110,7 +111,8 @@ class Books:
             reason = "account_exists"
         if reason is None:
             limit = minor_of(asked.get("overdraft_limit", "0"), self.digits[currency])
-            self.opened[name] = Account(currency, None if asked["kind"] == "internal" else limit)
+            kind = asked["kind"]
+            self.opened[name] = Account(currency, None if kind in UNLIMITED else limit, kind)
             self.posted[name] = 0
         return Answer(asked["type"], reason, None, None, currency, None, None, name)
 
@@ -153,7 +155,7 @@ class Books:
     def _limited(self, was: Account, asked: Mapping[str, Any]) -> Account | str:
         if asked["currency"] != was.currency:
             return "currency_mismatch"
-        if was.limit is None:
+        if was.kind not in OVERDRAWN:
             return "kind_not_allowed"
         return was._replace(limit=minor_of(asked["overdraft_limit"], self.digits[was.currency]))
 

@@ -244,14 +244,14 @@ CREATE TABLE ledger.account (
     opened_at timestamp with time zone NOT NULL,
     tolerated bigint DEFAULT 0 NOT NULL,
     CONSTRAINT account_held_check CHECK ((held >= 0)),
-    CONSTRAINT account_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'internal'::text]))),
     CONSTRAINT account_overdraft_limit_check CHECK ((overdraft_limit >= 0)),
     CONSTRAINT account_status CHECK ((status = ANY (ARRAY['open'::text, 'debits_frozen'::text, 'credits_frozen'::text, 'frozen'::text, 'closed'::text]))),
     CONSTRAINT account_tolerated_check CHECK ((tolerated >= 0)),
     CONSTRAINT balance_within_bounds CHECK (((posted >= '-9000000000000000000'::bigint) AND (posted <= '9000000000000000000'::bigint))),
     CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR ((((posted - held) + overdraft_limit) + tolerated) >= 0))),
     CONSTRAINT closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted = 0) AND (held = 0)))),
-    CONSTRAINT internal_has_no_limit CHECK (((kind = 'internal'::text) = (overdraft_limit IS NULL)))
+    CONSTRAINT kind_has_limit CHECK (((kind = ANY (ARRAY['internal'::text, 'nostro'::text, 'suspense'::text])) = (overdraft_limit IS NULL))),
+    CONSTRAINT kind_may_overdraw CHECK (((kind <> ALL (ARRAY['savings'::text, 'term_deposit'::text])) OR (overdraft_limit = 0)))
 )
 WITH (fillfactor='50');
 
@@ -281,6 +281,19 @@ CREATE TABLE ledger.account_change (
     overdraft_limit bigint,
     available bigint,
     CONSTRAINT change_has_status CHECK (((type = 'account.open'::text) = (status IS NULL)))
+);
+
+CREATE TABLE ledger.account_kind (
+    kind text NOT NULL,
+    code text NOT NULL,
+    class text NOT NULL,
+    normal_side text NOT NULL,
+    limited boolean NOT NULL,
+    may_overdraw boolean NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT account_kind_check1 CHECK ((limited OR (NOT may_overdraw))),
+    CONSTRAINT account_kind_class_check CHECK ((class = ANY (ARRAY['asset'::text, 'liability'::text]))),
+    CONSTRAINT account_kind_normal_side_check CHECK ((normal_side = ANY (ARRAY['debit'::text, 'credit'::text])))
 );
 
 CREATE TABLE ledger.conflict (
@@ -679,9 +692,22 @@ CREATE VIEW reporting.balances AS
     reporting.major(account.posted, currency.digits) AS posted,
     reporting.major(account.held, currency.digits) AS held,
     reporting.major(((account.posted - account.held) + account.overdraft_limit), currency.digits) AS available,
-    account.status
-   FROM (ledger.account
-     JOIN ledger.currency ON ((currency.code = account.currency)));
+    account.status,
+    account.kind,
+    account_kind.code
+   FROM ((ledger.account
+     JOIN ledger.currency ON ((currency.code = account.currency)))
+     JOIN ledger.account_kind USING (kind));
+
+CREATE VIEW reporting.chart_of_accounts AS
+ SELECT code,
+    kind,
+    class,
+    normal_side,
+    limited,
+    may_overdraw,
+    name
+   FROM ledger.account_kind;
 
 CREATE VIEW reporting.entries AS
  SELECT posting.transaction_id,
@@ -782,6 +808,12 @@ ALTER TABLE ONLY ledger.transaction ATTACH PARTITION ledger.transaction_7 FOR VA
 
 ALTER TABLE ONLY ledger.account_change
     ADD CONSTRAINT account_change_pkey PRIMARY KEY (ledger_sequence);
+
+ALTER TABLE ONLY ledger.account_kind
+    ADD CONSTRAINT account_kind_code_key UNIQUE (code);
+
+ALTER TABLE ONLY ledger.account_kind
+    ADD CONSTRAINT account_kind_pkey PRIMARY KEY (kind);
 
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_name_once UNIQUE (name);
@@ -915,6 +947,8 @@ CREATE TRIGGER raise_limits AFTER INSERT ON ledger.account_change REFERENCING NE
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_change FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_kind FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.conflict FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.currency FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -964,6 +998,9 @@ CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transa
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_currency_fkey FOREIGN KEY (currency) REFERENCES ledger.currency(code);
 
+ALTER TABLE ONLY ledger.account
+    ADD CONSTRAINT account_of_kind FOREIGN KEY (kind) REFERENCES ledger.account_kind(kind);
+
 ALTER TABLE ONLY ledger."position"
     ADD CONSTRAINT position_source_id_fkey FOREIGN KEY (source_id) REFERENCES ledger.source(source_id);
 
@@ -1012,6 +1049,8 @@ GRANT INSERT(opened_at) ON TABLE ledger.account TO processor_worker;
 GRANT USAGE ON SEQUENCE ledger.account_account_id_seq TO processor_worker;
 
 GRANT SELECT,INSERT ON TABLE ledger.account_change TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.account_kind TO processor_worker;
 
 GRANT SELECT,INSERT ON TABLE ledger.conflict TO processor_worker;
 
@@ -1087,6 +1126,9 @@ GRANT SELECT ON TABLE ledger.transaction_7 TO processor_worker;
 
 GRANT SELECT ON TABLE reporting.balances TO processor_worker;
 GRANT SELECT ON TABLE reporting.balances TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.chart_of_accounts TO processor_worker;
+GRANT SELECT ON TABLE reporting.chart_of_accounts TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.entries TO processor_worker;
 GRANT SELECT ON TABLE reporting.entries TO processor_reader;

@@ -9,6 +9,7 @@ import pytest
 
 from processor.contract_page import render_catalogue, replace_catalogue
 from processor.contracts import contract_folders, load_contract
+from processor.core import kinds
 from processor.core.commands import Command, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
@@ -40,6 +41,18 @@ def example(kind: str) -> dict[str, Any]:
     """Give the example that stands in the schema of a type."""
     found: dict[str, Any] = CONTRACT.command_schemas[kind]["examples"][0]
     return found
+
+
+def test_the_chart_of_accounts_is_one_list() -> None:
+    """The data file, the schema's enum and the code's table name the same kinds and limits."""
+    file = json.loads((SCHEMAS / "chart_of_accounts.v1.json").read_bytes())["kinds"]
+    schema = CONTRACT.command_schemas["account.open"]
+    without_overdraft = schema["if"]["properties"]["kind"]["enum"]
+
+    assert list(file) == list(kinds.KINDS) == schema["properties"]["kind"]["enum"]
+    for kind, entry in file.items():
+        assert kinds.KINDS[kind] == kinds.Kind(entry["limited"], entry["may_overdraw"])
+        assert (kind in without_overdraft) == (not entry["may_overdraw"])
 
 
 def test_the_currencies_are_one_list() -> None:

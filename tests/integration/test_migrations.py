@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -164,6 +165,37 @@ async def test_currencies_are_those_of_the_contract(ledger_url: str) -> None:
         rows = await backend.owner.fetch("SELECT code, digits FROM ledger.currency")
 
     assert {row["code"]: row["digits"] for row in rows} == dict(DIGITS)
+
+
+async def test_kinds_are_those_of_the_chart(ledger_url: str) -> None:
+    """The chart, the table and what the accounts are held to agree on every kind."""
+    chart = json.loads((MIGRATIONS.parent / "chart_of_accounts.v1.json").read_bytes())["kinds"]
+    async with postgres_backend(ledger_url) as backend:
+        rows = await backend.owner.fetch("SELECT * FROM ledger.account_kind")
+        found = {row["kind"]: dict(row) for row in rows}
+        allowed = {
+            kind: [limit for limit in (None, 0, 1) if await _opens(backend.owner, kind, limit)]
+            for kind in found
+        }
+
+    assert found == {kind: {"kind": kind, **entry} for kind, entry in chart.items()}
+    for kind, entry in chart.items():
+        limits = [0, 1] if entry["may_overdraw"] else [0] if entry["limited"] else [None]
+        assert allowed[kind] == limits, kind
+
+
+async def _opens(owner: asyncpg.Connection, kind: str, limit: int | None) -> bool:
+    try:
+        await owner.execute(
+            "INSERT INTO ledger.account (name, currency, kind, overdraft_limit, opened_at)"
+            " VALUES ($1, 'EUR', $2, $3, now())",
+            f"{kind}-{limit}",
+            kind,
+            limit,
+        )
+    except asyncpg.CheckViolationError:
+        return False
+    return True
 
 
 async def test_months_are_made_ahead_and_once(ledger_url: str) -> None:

@@ -96,7 +96,8 @@ SCHEMA_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({**REVERSAL, "currency": "EUR"}, ""),
     ({**TRANSFER, "overdraft_limit": "1"}, ""),
     # Types.
-    ({**OPENING, "kind": "savings"}, "/kind"),
+    ({**OPENING, "kind": "pirate"}, "/kind"),
+    ({**OPENING, "kind": "savings"}, "/overdraft_limit"),
     *(({**TRANSFER, "type": bad}, "/type") for bad in BAD_TYPES),
 ]
 

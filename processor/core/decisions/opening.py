@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from processor.core.books import Account, Books, Ruling
 from processor.core.commands import CASH_PREFIX
+from processor.core.kinds import KINDS
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def decide(command: AccountOpen, books: Books, refused: Reason | None) -> Ruling
         refused = Reason.ACCOUNT_EXISTS
     if refused is not None:
         return Ruling(refused, currency=command.currency, account=command.account)
-    limit = None if command.kind == "internal" else command.overdraft_limit_minor
+    limit = command.overdraft_limit_minor if KINDS[command.kind].limited else None
     books.open(Account(command.account, command.currency, command.kind, overdraft_limit=limit))
     return Ruling(None, currency=command.currency, account=command.account)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from processor.core.books import Account, Books, Ruling
 from processor.core.commands import CASH_PREFIX
+from processor.core.kinds import KINDS
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def decide_limit(command: AccountLimit, books: Books, refused: Reason | None) ->
     if account is not None and reason is None:
         if account.currency != command.currency:
             reason = Reason.CURRENCY_MISMATCH
-        elif account.overdraft_limit is None:
+        elif not KINDS[account.kind].may_overdraw:
             reason = Reason.KIND_NOT_ALLOWED
     if account is None or reason is not None:
         return Ruling(reason, currency=command.currency, account=command.account)
