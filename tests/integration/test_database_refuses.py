@@ -272,7 +272,7 @@ CHANGES = {
             debit_account_id=id_of("bert"), credit_account_id=id_of("anna"), amount="200", **SECOND
         )
         + registered(ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'")
-        + posting(amount="201", ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'"),
+        + posting(amount="100", ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'"),
         (CHECK, "balance_within_limit"),
     ),
     "an empty account closed": (EMPTIED + change(**CLOSED) + AT_ONCE, ACCEPTED),
