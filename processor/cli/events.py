@@ -107,14 +107,18 @@ def outcome_line(event: Mapping[str, Any]) -> str:
         parties = ""
     return (
         f"{source['partition']:>3}@{source['offset']:<9} {event['outcome']:<8} "
-        f"{event.get('type') or '-':<12} {money:>18}  {parties:<36} "
+        f"{event.get('type') or '-':<16} {money:>18}  {parties:<36} "
         f"{event['transaction_id']}  {remark(event)}"
     ).rstrip()
 
 
 def remark(event: Mapping[str, Any]) -> str:
-    """Say what is special about an outcome: why, a repeat, which fields differ."""
+    """Say what is special about an outcome: why, a repeat, what differs, what an account became."""
     said = [event["reason"]] if event.get("reason") else []
+    if event.get("status"):
+        said.append(event["status"])
+    if event.get("available"):
+        said.append(f"{event['available']} {event['currency']} available")
     if event.get("pointer"):
         said.append(f"at {event['pointer']}")
     if event.get("repeat"):

@@ -66,6 +66,17 @@ def test_a_file_is_summed_up(bank: Bank, tmp_path: Path) -> None:
     assert [line.split(None, 1) for line in counts] == [["30", "rejected account_not_found"]]
 
 
+def test_a_changed_account_shows_what_became_of_it(bank: Bank) -> None:
+    """A limit set below what is used says how far below zero the account then is."""
+    used = command("withdrawal", debit_account="lena", amount="45.00", currency="EUR")
+    lowered = {"account": "lena", "currency": "EUR", "overdraft_limit": "20.00"}
+    for one in (opening("lena", overdraft_limit="50.00"), used):
+        assert " posted " in bank.line.run("send", json.dumps(one), "--wait").out
+    ran = bank.line.run("send", json.dumps(command("account.limit", **lowered)), "--wait")
+
+    assert ran.out.endswith("open, -25.00 EUR available\n")
+
+
 def test_standard_input_stops_at_what_is_no_command(bank: Bank) -> None:
     """What came before a bad line was sent, and the error says how much that was."""
     good, bad = transfer("anna", "nobody", "1.00"), {"type": "gift"}
