@@ -9,6 +9,8 @@ the parent, and Python code after a fork of a process with threads can hang.
 import ctypes
 import os
 import sys
+from signal import SIG_DFL, SIGINT
+from signal import signal as handle
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
@@ -87,6 +89,8 @@ def main(arguments: list[str]) -> None:
     if "--die-with" in options:  # after the account: changing it forgets this
         at = options.index("--die-with")
         die_with(int(options[at + 1]), int(options[at + 2]))
+    # A shell's background job ignores Ctrl-C and hands that on; what is launched is ended by it.
+    handle(SIGINT, SIG_DFL)
     os.execv(program[0], program)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import VARIABLES, KafkaBroker, PostgresServer, Stack, StackError, jars, ports
-from deploy.local.daemon import Daemon
+from deploy.local.daemon import Daemon, launcher
 
 ENDING_LIMIT_S = 20.0
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -288,6 +289,16 @@ def test_command_line_errors_are_one_line(
     name, *others = words
     done = _command(name, "--data", str(tmp_path / "local"), *others, **variables)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected + "\n")
+
+
+def test_what_is_launched_heeds_an_interrupt() -> None:
+    """Also from a shell's background job, which ignores it: servers are ended by it."""
+    look = shlex.join([*launcher(None, None), "/bin/grep", "SigIgn", "/proc/self/status"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"trap '' INT; exec {look}"], capture_output=True, text=True, check=True
+    )
+    ignored = int(done.stdout.split()[1], 16)
+    assert ignored & (1 << (signal.SIGINT - 1)) == 0
 
 
 def test_jar_that_differs_from_the_lock_is_replaced(
