@@ -70,7 +70,7 @@ async def _post_once(
             sequences=iter(sequences),
         )
         if new:
-            await session.record(new, books.opened)
+            await session.record(new, list(books.opened.values()))
         await session.advance(runs, delivered)
     return Answered(batch, [*answers, *new])
 

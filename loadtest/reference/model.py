@@ -120,21 +120,22 @@ class Books:
         name, type_ = asked["account"], asked["type"]
         was = self.account(name)
         currency = asked.get("currency", was and was.currency)
-        now = None
-        if reason is None and was is None:
-            reason = "account_not_found"
-        if reason is None and was is not None:
+        now: Account | str
+        if reason is not None:
+            now = reason
+        elif was is None:
+            now = "account_not_found"
+        else:
             now = self._becomes(was, name, asked)
-            reason = now if isinstance(now, str) else None
-        changed = None
-        if reason is None and isinstance(now, Account):
-            self.opened[name] = now
-            available = None
-            if now.limit is not None:
-                spendable = self.posted.get(name, 0) + now.limit
-                available = major_of(spendable, self.digits[now.currency])
-            changed = (now.status, available)
-        return Answer(type_, reason, None, None, currency, None, None, name, changed=changed)
+        if isinstance(now, str):
+            return Answer(type_, now, None, None, currency, None, None, name)
+        self.opened[name] = now
+        available = None
+        if now.limit is not None:
+            spendable = self.posted.get(name, 0) + now.limit
+            available = major_of(spendable, self.digits[now.currency])
+        changed = (now.status, available)
+        return Answer(type_, None, None, None, currency, None, None, name, changed=changed)
 
     def _becomes(self, was: Account, name: str, asked: Mapping[str, Any]) -> Account | str:
         """Say what an account becomes, or why it does not."""

@@ -37,8 +37,8 @@ class Account(msgspec.Struct, gc=False):
 
     def lacks(self, amount: int) -> bool:
         """Say whether taking `amount` would go below what is held and the limit."""
-        limit = self.overdraft_limit
-        return limit is not None and self.posted - self.held + limit < amount
+        available = self.available()
+        return available is not None and available < amount
 
     def available(self) -> int | None:
         """Say how much may be taken; below zero where the limit was set below what is used."""
@@ -146,8 +146,7 @@ class Books:
         self.accounts = accounts
         self.decided = decided
         self.reversed_minor = reversed_minor
-        self.opened: list[Opened] = []
-        self._cash_opened: set[str] = set()
+        self.opened: dict[str, Opened] = {}
 
     def account(self, name: str) -> Account | None:
         """Find an account; the cash account of a currency exists whether or not its row does."""
@@ -163,11 +162,10 @@ class Books:
         currency.
         """
         cash = self.account(CASH_PREFIX + account.currency)
-        if cash is not None and cash.account_id is None and cash.name not in self._cash_opened:
-            self._cash_opened.add(cash.name)
-            self.opened.append(Opened(cash, None))
+        if cash is not None and cash.account_id is None and cash.name not in self.opened:
+            self.opened[cash.name] = Opened(cash, None)
         self.accounts[account.name] = account
-        self.opened.append(Opened(account, account.overdraft_limit))
+        self.opened[account.name] = Opened(account, account.overdraft_limit)
 
     def change(self, account: Account, *, status: str, overdraft_limit: int | None) -> Change:
         """Change an account in memory, once the rules have been checked."""

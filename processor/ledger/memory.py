@@ -30,10 +30,9 @@ from processor.core.answers import (
 from processor.core.books import Account, Decided, Opened
 from processor.errors import AlreadyDecidedError, FencedError, RewoundError
 from processor.ledger import Fence, Position, Timeline
-from processor.ledger.memory_tables import Entry, Tables, refused
+from processor.ledger.memory_tables import CHECK, Entry, Tables, refused
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_CHECK: Final = "23514"
 _UNTRANSLATABLE: Final = "22021"
 
 
@@ -113,7 +112,7 @@ class MemorySession:
                     last = run.records[-1].offset
                     moved = replace(moved, last_offset=last, last_digest=run.digest())
             if moved.delivered_offset > moved.next_offset:
-                raise refused("delivered_is_posted", _CHECK)
+                raise refused("delivered_is_posted", CHECK)
             self._tables.put(self._tables.positions, key, moved)
             for start, end in run.holes():
                 # The holes of a redelivered run were noted before.

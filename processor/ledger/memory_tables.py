@@ -21,7 +21,7 @@ from processor.ledger import Position, Timeline
 _NOT_NULL: Final = "23502"
 _NO_SUCH_ROW: Final = "23503"
 _NOT_UNIQUE: Final = "23505"
-_CHECK: Final = "23514"
+CHECK: Final = "23514"
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
@@ -86,9 +86,9 @@ class Tables:
             raise refused("a posting names no account", _NOT_NULL)
         currency = decided.ruling.currency or ""
         if posting.amount <= 0:
-            raise refused("posting_moves_money", _CHECK)
+            raise refused("posting_moves_money", CHECK)
         if debit_id == credit_id:
-            raise refused("posting_has_two_sides", _CHECK)
+            raise refused("posting_has_two_sides", CHECK)
         self._move(posting.debit.name, currency, -posting.amount)
         self._move(posting.credit.name, currency, posting.amount)
         original = posting.original_transaction_id
@@ -124,7 +124,7 @@ class Tables:
             raise refused("reversal_of_posting", _NO_SUCH_ROW)
         total = self.reversed_minor.get(original, 0) + amount
         if total > entry.amount:
-            raise refused("reversed_within_original", _CHECK)
+            raise refused("reversed_within_original", CHECK)
         self.put(self.reversed_minor, original, total)
 
     def change(self, name: str, change: Change) -> None:
@@ -151,13 +151,13 @@ class Tables:
 
     def _check(self, name: str, account: Account) -> None:
         if abs(account.posted) > BALANCE_MINOR_MAX:
-            raise refused("balance_within_bounds", _CHECK)
+            raise refused("balance_within_bounds", CHECK)
         if account.status == "closed" and (account.posted or account.held):
-            raise refused("closed_is_empty", _CHECK)
+            raise refused("closed_is_empty", CHECK)
         below = max(0, -(account.available() or 0))
         tolerated = self.tolerated.get(name, 0)
         if name not in self._changes and below > tolerated:
-            raise refused("balance_within_limit", _CHECK)
+            raise refused("balance_within_limit", CHECK)
         if below != tolerated:
             self.put(self.tolerated, name, below)
 

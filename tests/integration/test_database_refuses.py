@@ -85,12 +85,15 @@ def life_of(document: dict[str, Any], **changes: str) -> dict[str, str]:
     }
 
 
+TO_ANNA = {"debit_account_id": id_of("bert"), "credit_account_id": id_of("anna")}
+"""The sides of money that goes from bert to anna."""
+
+
 def back(document: dict[str, Any], **changes: str) -> dict[str, str]:
     """Give the columns of a reversal of 1.00 EUR that went from anna to bert."""
     return {
         "original_transaction_id": f"'{document['transaction_id']}'",
-        "debit_account_id": id_of("bert"),
-        "credit_account_id": id_of("anna"),
+        **TO_ANNA,
         **changes,
     }
 
@@ -233,6 +236,14 @@ AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE;"
 LATER = {"ledger_sequence": "1000002"}
 CLOSED = {"type": "'account.close'", "status": "'closed'", "overdraft_limit": "0"}
 EMPTIED = registered() + posting(amount="8000")
+LOWERED = (
+    change()
+    + registered()
+    + posting(amount="8500")
+    + change(overdraft_limit="100", **LATER)
+    + AT_ONCE
+)
+"""A limit of 5.00 EUR that is used whole, and then set to 1.00."""
 
 CHANGES = {
     "a raised limit, used before the commit": (
@@ -244,33 +255,17 @@ CHANGES = {
         (CHECK, "balance_within_limit"),
     ),
     "a limit lowered after it was used": (
-        change()
-        + registered()
-        + posting(amount="8500")
-        + change(overdraft_limit="100", **LATER)
-        + AT_ONCE,
+        LOWERED,
         ACCEPTED,
     ),
     "a debit below a lowered limit": (
-        change()
-        + registered()
-        + posting(amount="8500")
-        + change(overdraft_limit="100", **LATER)
-        + AT_ONCE
-        + registered(**SECOND)
-        + posting(amount="1", **SECOND),
+        LOWERED + registered(**SECOND) + posting(amount="1", **SECOND),
         (CHECK, "balance_within_limit"),
     ),
     "a credit and a smaller debit below a lowered limit": (
-        change()
-        + registered()
-        + posting(amount="8500")
-        + change(overdraft_limit="100", **LATER)
-        + AT_ONCE
+        LOWERED
         + registered(**SECOND)
-        + posting(
-            debit_account_id=id_of("bert"), credit_account_id=id_of("anna"), amount="200", **SECOND
-        )
+        + posting(amount="200", **TO_ANNA, **SECOND)
         + registered(ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'")
         + posting(amount="100", ledger_sequence="1000003", transaction_id=f"'{NEW_ID[:-1]}3'"),
         (CHECK, "balance_within_limit"),
@@ -282,9 +277,7 @@ CHANGES = {
         + change(**CLOSED)
         + AT_ONCE
         + registered(**SECOND)
-        + posting(
-            debit_account_id=id_of("bert"), credit_account_id=id_of("anna"), amount="1", **SECOND
-        ),
+        + posting(amount="1", **TO_ANNA, **SECOND),
         (CHECK, "closed_is_empty"),
     ),
     "a closed account opened again": (

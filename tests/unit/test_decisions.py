@@ -136,7 +136,7 @@ def test_the_first_account_of_a_currency_brings_its_cash_account() -> None:
 
     books.ask(opening("dora"), *kwd)
 
-    names = [opened.account.name for opened in books.books.opened]
+    names = [opened.account.name for opened in books.books.opened.values()]
     assert names == ["dora", "cash-KWD", "ken", "kim"]
 
 

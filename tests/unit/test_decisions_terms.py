@@ -176,7 +176,7 @@ def test_a_batch_sees_the_changes_before() -> None:
     told_of_each = [told(answer) for answer in books.ask(*asked)]
 
     assert told_of_each == [*["posted"] * 6, "account_frozen", "posted", "posted", "account_exists"]
-    assert [(one.account.name, one.overdraft_limit) for one in books.books.opened] == [
+    assert [(one.account.name, one.overdraft_limit) for one in books.books.opened.values()] == [
         ("cash-EUR", None),
         ("dora", 5_00),
     ]

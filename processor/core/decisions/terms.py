@@ -13,6 +13,8 @@ from processor.core.kinds import KINDS
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from processor.core.commands import AccountClose, AccountFreeze, AccountLimit, AccountUnfreeze
 
     AccountTerms = AccountFreeze | AccountUnfreeze | AccountLimit | AccountClose
@@ -47,22 +49,12 @@ def accounts_of(command: AccountTerms) -> tuple[str, ...]:
 
 def decide_freeze(command: AccountFreeze, books: Books, refused: Reason | None) -> Ruling:
     """Stop the asked sides as well."""
-    account = books.account(command.account)
-    reason = refused or _refusal(account)
-    if account is None or reason is not None:
-        return _refused(command, account, reason)
-    status = _STATUS[_SIDES[account.status] | _ASKED[command.side]]
-    return _changed(command, books, account, status, account.overdraft_limit)
+    return _decide_sides(command, books, refused, frozenset.union)
 
 
 def decide_unfreeze(command: AccountUnfreeze, books: Books, refused: Reason | None) -> Ruling:
     """Stop the asked sides no more."""
-    account = books.account(command.account)
-    reason = refused or _refusal(account)
-    if account is None or reason is not None:
-        return _refused(command, account, reason)
-    status = _STATUS[_SIDES[account.status] - _ASKED[command.side]]
-    return _changed(command, books, account, status, account.overdraft_limit)
+    return _decide_sides(command, books, refused, frozenset.difference)
 
 
 def decide_limit(command: AccountLimit, books: Books, refused: Reason | None) -> Ruling:
@@ -102,11 +94,20 @@ def as_asked(command: AccountTerms) -> Ruling:
     return Ruling(None, currency=getattr(command, "currency", None), account=command.account)
 
 
-def _refusal(account: Account | None) -> Reason | None:
-    reason = _refusal_of_account(account)
+def _decide_sides(
+    command: AccountFreeze | AccountUnfreeze,
+    books: Books,
+    refused: Reason | None,
+    becomes: Callable[[frozenset[str], frozenset[str]], frozenset[str]],
+) -> Ruling:
+    account = books.account(command.account)
+    reason = refused or _refusal_of_account(account)
     if reason is None and account is not None and _is_cash(account):
-        return Reason.KIND_NOT_ALLOWED
-    return reason
+        reason = Reason.KIND_NOT_ALLOWED
+    if account is None or reason is not None:
+        return _refused(command, account, reason)
+    status = _STATUS[becomes(_SIDES[account.status], _ASKED[command.side])]
+    return _changed(command, books, account, status, account.overdraft_limit)
 
 
 def _refusal_of_account(account: Account | None) -> Reason | None:
