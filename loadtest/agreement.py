@@ -209,7 +209,7 @@ class Agreement:
             if was.get(field) != now.get(field)
         ]
         kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at")
-        return _shown(_asked(now)) | {
+        return _shown(_asked(command)) | {
             "event_id": value["event_id"],
             "transaction_id": command.transaction_id,
             "outcome": "conflict",
@@ -301,22 +301,28 @@ def _shown(answer: Answer) -> dict[str, Any]:
         shown["account"] = answer.account
     if answer.changed is not None:
         shown["status"], shown["available"] = answer.changed
-    return shown
+    return shown | dict(answer.shown)
 
 
-def _asked(content: Mapping[str, Any]) -> Answer:
-    """Show what a command asks for, with defaults; a reversal's accounts are its original's."""
+def _asked(command: Command) -> Answer:
+    """
+    Show what a command asks for, with defaults; a reversal's accounts are its original's, and its
+    amount is shown as it was given.
+    """
+    content = command.content
     currency = content.get("currency")
+    own = ("lines", "credit_amount", "credit_currency", "rate")
     cash = f"cash-{currency}" if content["type"] in ("deposit", "withdrawal") else None
     return Answer(
         type=content["type"],
         reason=None,
-        amount=content.get("amount"),
+        amount=command.amount_written or content.get("amount"),
         minor=None,
         currency=currency,
         debit_account=content.get("debit_account", cash),
         credit_account=content.get("credit_account", cash),
         account=content.get("account"),
+        shown={name: content[name] for name in own if name in content},
     )
 
 

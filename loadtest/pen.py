@@ -17,6 +17,9 @@ FIRST_ID_MS = 1_795_255_200_000
 """Time part of the first transaction id, 2026-11-21T10:00:00Z, in milliseconds."""
 
 IDS_PER_MS = 4
+RATE_CHARACTERS = 12
+"""A rate that is shorter may be written longer: it has at most 12 decimals."""
+
 CHANNELS = ("mobile", "cards", "branch", "partner", "web")
 REQUESTED_AT = "2026-11-21T10:00:00Z"
 TRACED_PERCENT = 33
@@ -25,6 +28,13 @@ LONG_PAST = "2020-01-01T00:00:00Z"
 FAR_FUTURE = "2099-12-31T23:59:59.999999+01:00"
 DEFAULT_SIDE = {"deposit": "debit_account", "withdrawal": "credit_account"}
 """The side that is the currency's cash account where a command does not name it."""
+
+DEFAULTS = {
+    "reversal": ("on_shortfall", "refuse"),
+    "journal": ("on_shortfall", "refuse"),
+    "fx.transfer": ("fixed_side", "debit"),
+}
+"""The field of a type that may be left out, with what it says then."""
 
 DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3}
 """Minor-unit digits of the currencies that the sample uses."""
@@ -49,8 +59,8 @@ class Pen:
     """
     Writes records, and keeps the balances that they must lead to.
 
-    `cash` holds the final balances of the cash accounts by name, in minor units. `races` counts the
-    outcomes of records that are open one by one but known as a group.
+    `cash` holds the final balances of the bank's own accounts by name, in minor units. `races`
+    counts the outcomes of records that are open one by one but known as a group.
     """
 
     def __init__(self, rng: Random, partitions: int) -> None:
@@ -140,10 +150,12 @@ def respell(body: Body, rng: Random) -> bytes:
     other = dict(body)
     other["transaction_id"] = other["transaction_id"].upper()
     other["requested_at"] = "2026-11-21T11:00:07.250000+01:00"
-    amount = other.get("amount")
-    if amount and amount.endswith("0") and "." in amount:
-        other["amount"] = amount.rstrip("0").removesuffix(".")
+    other |= _without_zeros(other)
+    if "lines" in other:
+        other["lines"] = [line | _without_zeros(line) for line in other["lines"]]
     other.setdefault("metadata", {})
+    if other["type"] in DEFAULTS:
+        other.setdefault(*DEFAULTS[other["type"]])
     if other["type"] in DEFAULT_SIDE:
         other.setdefault(DEFAULT_SIDE[other["type"]], "cash-" + other["currency"])
     fields = list(other.items())
@@ -155,3 +167,14 @@ def respell(body: Body, rng: Random) -> bytes:
         return b" \r\n\t" + json.dumps(dict(fields), separators=(" , ", " : ")).encode() + b"\n"
     plain = json.dumps(dict(fields))
     return plain.replace('"type"', '"\\u0074ype"').replace("channel", "ch\\u0061nnel").encode()
+
+
+def _without_zeros(fields: Body) -> Body:
+    """Write amounts without the zeros at their ends, and a rate with one more."""
+    found = {
+        name: fields[name].rstrip("0").removesuffix(".")
+        for name in ("amount", "credit_amount")
+        if "." in fields.get(name, "")
+    }
+    rate = fields.get("rate", "")
+    return found | {"rate": f"{rate}0"} if "." in rate and len(rate) < RATE_CHARACTERS else found

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, late, ordinary, refused, terms
+from loadtest import broken, late, money, ordinary, refused, terms
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
 
@@ -44,6 +44,16 @@ MIX: dict[Kind, int] = {
     terms.kinds: 30,
     terms.closed: 120,
     terms.terms_refused: 30,
+    money.payments: 200,
+    money.refunds: 120,
+    money.refund_without_funds: 40,
+    money.reversal_overdraws: 40,
+    money.payroll: 40,
+    money.two_currencies: 50,
+    money.fee_overdraws: 40,
+    money.exchanges: 100,
+    money.own_accounts: 20,
+    money.racing_refund: 30,
     refused.insufficient_funds: 500,
     refused.account_not_found: 300,
     refused.currency_mismatch: 300,

@@ -7,7 +7,7 @@ from loadtest.world import Script, World
 
 REASON = "case 4711"
 SAVING = ("savings", "term_deposit")
-OWN = ("internal", "nostro", "suspense")
+OWN = ("internal", "nostro", "suspense", "income", "expense")
 CREDIT = ("customer", "current", "merchant", "loan")
 """Kinds of accounts that have no overdraft, no limit, or an overdraft."""
 

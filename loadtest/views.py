@@ -67,16 +67,14 @@ def _entries(digits: Mapping[str, int], firsts: Firsts, ledger: Ledger) -> Itera
     for row in ledger.entries:
         seen[row.transaction_id].append(row[1:])
     for id_, first in firsts.items():
-        currency = first.answer.currency or ""
-        places = digits.get(currency, 0)
         expected = [
             (
                 line,
                 entry.account,
                 entry.direction,
-                major_of(entry.minor, places),
-                currency,
-                major_of(entry.balance_after, places),
+                major_of(entry.minor, digits.get(entry.currency, 0)),
+                entry.currency,
+                major_of(entry.balance_after, digits.get(entry.currency, 0)),
             )
             for line, entry in enumerate(first.answer.entries, 1)
         ]

@@ -28,6 +28,7 @@ CONTRACT: Final = load_contract()
 DECODER: Final = Decoder(CONTRACT, command_bytes_max=65_536)
 
 Document = Mapping[str, Any]
+Line = dict[str, str]
 _numbers = itertools.count(1)
 
 
@@ -99,6 +100,43 @@ def reversal(original: Document, amount: str | None = None, **fields: Any) -> di
     """Give a payment back, all that is left of it unless an amount says otherwise."""
     own = {"original_transaction_id": original["transaction_id"], "amount": amount}
     return _document("reversal", own, fields)
+
+
+def payment(debit: str, credit: str, amount: str, **fields: Any) -> dict[str, Any]:
+    """Pay EUR to a merchant."""
+    own = {"debit_account": debit, "credit_account": credit, "amount": amount, "currency": "EUR"}
+    return _document("payment", own, fields)
+
+
+def refund(original: Document, amount: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Let a merchant give a payment back, all that is left of it unless an amount says so."""
+    own = {"original_transaction_id": original["transaction_id"], "amount": amount}
+    return _document("refund", own, fields)
+
+
+def line(account: str, direction: str, amount: str, currency: str = "EUR", **fields: str) -> Line:
+    """Give a line of a journal, in EUR."""
+    own = {"account": account, "direction": direction, "amount": amount, "currency": currency}
+    return {**own, **fields}
+
+
+def journal(*lines: Line, **fields: Any) -> dict[str, Any]:
+    """Post lines together."""
+    return _document("journal", {"lines": list(lines)}, fields)
+
+
+def fx(debit: str, credit: str, amount: str, credit_amount: str, **fields: Any) -> dict[str, Any]:
+    """Exchange EUR for USD at 1.0825."""
+    own = {
+        "debit_account": debit,
+        "credit_account": credit,
+        "amount": amount,
+        "currency": "EUR",
+        "credit_amount": credit_amount,
+        "credit_currency": "USD",
+        "rate": "1.0825",
+    }
+    return _document("fx.transfer", own, fields)
 
 
 def command_of(document: Document) -> Command:

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -28,9 +30,22 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "deposit": ({"credit_account", "amount", "currency"}, {"debit_account"}),
     "withdrawal": ({"debit_account", "amount", "currency"}, {"credit_account"}),
     "transfer": ({"debit_account", "credit_account", "amount", "currency"}, set()),
-    "reversal": ({"original_transaction_id"}, {"amount"}),
+    "payment": ({"debit_account", "credit_account", "amount", "currency"}, set()),
+    "reversal": ({"original_transaction_id"}, {"amount", "on_shortfall"}),
+    "refund": ({"original_transaction_id"}, {"amount"}),
+    "journal": ({"lines"}, {"on_shortfall"}),
+    "fx.transfer": (
+        {"debit_account", "credit_account", "amount", "currency", "credit_amount"}
+        | {"credit_currency", "rate"},
+        {"fixed_side"},
+    ),
 }
-UNLIMITED = ("internal", "nostro", "suspense")
+LINE_FIELDS = {"account", "direction", "amount", "currency"}
+LINES = range(2, 101)
+AMOUNTS = {"amount": "currency", "overdraft_limit": "currency", "credit_amount": "credit_currency"}
+"""Fields that hold money, each with the field that names its currency."""
+
+UNLIMITED = ("internal", "nostro", "suspense", "income", "expense")
 OVERDRAWN = ("customer", "current", "merchant", "loan")
 KINDS = (*UNLIMITED, *OVERDRAWN, "savings", "term_deposit")
 """Kinds of accounts: without a lower limit, with one that may be below zero, and all."""
@@ -44,9 +59,12 @@ FIELDS = {
 """Of each type the fields that it must have, and all that it may have."""
 
 NO_CONTENT = ("requested_at", "valid_until")
+GIVING_BACK = ("reversal", "refund")
+DEFAULTS = {"on_shortfall": "refuse", "fixed_side": "debit"}
 DEFAULT_SIDE = {"deposit": "debit_account", "withdrawal": "credit_account"}
 
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+RATE_FORM = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?")
 AMOUNT_FORM = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?")
 NAME_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 CHANNEL_FORM = re.compile(r"[a-z0-9-]{1,32}")
@@ -186,7 +204,7 @@ def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
         fault = Fault("schema", faults)
     else:
         until = found.get("valid_until")
-        written = found.get("amount") if found["type"] == "reversal" else None
+        written = found.get("amount") if found["type"] in GIVING_BACK else None
         return Command(_content(found, digits), None if until is None else time_us(until), written)
     id_, channel = found.get("transaction_id"), found.get("channel")
     return fault._replace(
@@ -203,16 +221,67 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
         check = CHECKS.get(field)
         if check is not None and not check(value, digits):
             yield f"/{field}"
-    places = digits.get(str(found.get("currency")))
-    for field in ("amount", "overdraft_limit"):
-        amount = found.get(field)
-        if places is not None and _amount_form(amount, digits):
-            minor = minor_of(str(amount), places)
-            if minor is None or minor > AMOUNT_MINOR_MAX:
-                yield f"/{field}"
+    for field in _unfit_amounts(found, digits):
+        yield f"/{field}"
+    if type_ == "journal" and _lines(found.get("lines"), digits) and _uneven(found["lines"]):
+        yield "/lines"
+    if type_ == "fx.transfer":
+        yield from _fx_faults(found, digits)
     kind = found.get("kind")
     if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
         yield from ("", "/overdraft_limit", "/kind")
+
+
+def _unfit_amounts(found: Mapping[str, Any], digits: Mapping[str, int]) -> Iterator[str]:
+    """Name fields with more digits than the currency has, or beyond the bound."""
+    for field, of in AMOUNTS.items():
+        places, amount = digits.get(str(found.get(of))), found.get(field)
+        if places is not None and _amount_form(amount, digits):
+            minor = minor_of(str(amount), places)
+            if minor is None or minor > AMOUNT_MINOR_MAX:
+                yield field
+
+
+def _lines(value: object, digits: Mapping[str, int]) -> bool:
+    if not isinstance(value, list) or len(value) not in LINES:
+        return False
+    return all(
+        isinstance(line, dict)
+        and LINE_FIELDS <= line.keys() <= LINE_FIELDS | {"reference"}
+        and all(CHECKS[field](content, digits) for field, content in line.items())
+        and not any(_unfit_amounts(line, digits))
+        for line in value
+    )
+
+
+def _uneven(lines: list[dict[str, str]]) -> bool:
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        amount = Decimal(line["amount"]) * (1 if line["direction"] == "credit" else -1)
+        sums[line["currency"]] = sums.get(line["currency"], Decimal(0)) + amount
+    return any(sums.values())
+
+
+def _fx_faults(found: Mapping[str, Any], digits: Mapping[str, int]) -> Iterator[str]:
+    """Hold both amounts of an exchange to its rate."""
+    if found.get("currency") == found.get("credit_currency"):
+        yield "/credit_currency"
+        return
+    fields = ("amount", "currency", "credit_amount", "credit_currency", "rate")
+    if any(not CHECKS[field](found.get(field), digits) for field in fields):
+        return
+    debit, credit = Fraction(found["amount"]), Fraction(found["credit_amount"])
+    rate = Fraction(found["rate"])
+    if found.get("fixed_side") == "credit":
+        if debit != _rounded(credit / rate, digits[found["currency"]]):
+            yield "/amount"
+    elif credit != _rounded(debit * rate, digits[found["credit_currency"]]):
+        yield "/credit_amount"
+
+
+def _rounded(value: Fraction, places: int) -> Fraction:
+    """Round half to even, as Python rounds fractions."""
+    return Fraction(round(value * 10**places), 10**places)
 
 
 def _amount_form(value: object, _: Mapping[str, int]) -> bool:
@@ -220,7 +289,11 @@ def _amount_form(value: object, _: Mapping[str, int]) -> bool:
 
 
 def _amount(value: object, digits: Mapping[str, int]) -> bool:
-    return _amount_form(value, digits) and bool(str(value).strip("0."))
+    return _amount_form(value, digits) and _above_zero(str(value))
+
+
+def _above_zero(text: str) -> bool:
+    return bool(text.strip("0."))
 
 
 def _form(pattern: re.Pattern[str]) -> Callable[[object, Mapping[str, int]], bool]:
@@ -256,6 +329,15 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "channel": _form(CHANNEL_FORM),
     "reference": lambda value, _: _text(value),
     "reason": lambda value, _: _text(value),
+    "direction": lambda value, _: value in ("debit", "credit"),
+    "fixed_side": lambda value, _: value in ("debit", "credit"),
+    "on_shortfall": lambda value, _: value in ("refuse", "overdraw"),
+    "lines": _lines,
+    "credit_amount": _amount,
+    "credit_currency": lambda value, digits: isinstance(value, str) and value in digits,
+    "rate": lambda value, _: (
+        isinstance(value, str) and RATE_FORM.fullmatch(value) is not None and _above_zero(value)
+    ),
     "side": lambda value, _: value in ("debit", "credit", "both"),
     "metadata": _metadata,
     "account": _form(NAME_FORM),
@@ -274,19 +356,30 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
     for field in ("transaction_id", "original_transaction_id"):
         if field in content:
             content[field] = content[field].lower()
-    places = digits.get(content.get("currency", ""))
-    for field in ("amount", "overdraft_limit"):
-        if field in content and places is not None:
-            minor = minor_of(content[field], places)
-            content[field] = major_of(0 if minor is None else minor, places)
-        elif field in content:
-            content[field] = _bare(content[field])
+    content |= _canonical(content, digits)
+    if "lines" in content:
+        content["lines"] = [line | _canonical(line, digits) for line in content["lines"]]
+    for field, default in DEFAULTS.items():
+        if content.get(field) == default:
+            del content[field]
     if content["type"] == "account.open" and not content.get("overdraft_limit", "1").strip("0."):
         del content["overdraft_limit"]
     side = DEFAULT_SIDE.get(content["type"])
     if side in content and content[side] == f"cash-{content['currency']}":
         del content[side]
     return content
+
+
+def _canonical(found: Mapping[str, Any], digits: Mapping[str, int]) -> dict[str, str]:
+    """Write amounts with exactly the digits of their currency, numbers without needless zeros."""
+    canonical = {"rate": _bare(found["rate"])} if "rate" in found else {}
+    for field, of in AMOUNTS.items():
+        places = digits.get(found.get(of, ""))
+        if field in found and places is not None:
+            canonical[field] = major_of(minor_of(found[field], places) or 0, places)
+        elif field in found:
+            canonical[field] = _bare(found[field])
+    return canonical
 
 
 def _bare(amount: str) -> str:

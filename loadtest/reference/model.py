@@ -7,7 +7,8 @@ answer must have been.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command, major_of, minor_of
@@ -19,6 +20,21 @@ STATUS = {
     ("credit",): "credits_frozen",
     ("credit", "debit"): "frozen",
 }
+OWN = {"cash": "internal", "clearing": "clearing", "position": "position"}
+"""Beginnings of the names of the bank's own accounts in each currency, with their kinds."""
+
+ORDER = (
+    "account_not_found",
+    "account_closed",
+    "account_frozen",
+    "currency_mismatch",
+    "same_account",
+    "kind_not_allowed",
+)
+"""Reasons about two sides, as they come first."""
+
+REFUNDABLE = ("payment",)
+REVERSIBLE = (*REFUNDABLE, "deposit", "withdrawal", "transfer")
 SIDES = {"debit": {"debit"}, "credit": {"credit"}, "both": {"debit", "credit"}}
 
 
@@ -49,6 +65,7 @@ class Entry(NamedTuple):
     direction: str
     minor: int
     balance_after: int
+    currency: str
 
 
 class Answer(NamedTuple):
@@ -65,6 +82,9 @@ class Answer(NamedTuple):
     entries: tuple[Entry, ...] = ()
     changed: tuple[str, str | None] | None = None
     """Of an account that was changed: its status and what is available, in major units."""
+
+    shown: Mapping[str, Any] = MappingProxyType({})
+    """What only this type's outcomes show."""
 
 
 class Books:
@@ -87,6 +107,9 @@ class Books:
             "account.limit": self._change,
             "account.close": self._change,
             "reversal": self._reverse,
+            "refund": self._reverse,
+            "journal": self._post_lines,
+            "fx.transfer": self._exchange,
         }
         rule = rules.get(command.content["type"], self._move)
         asked = command.content
@@ -99,11 +122,15 @@ class Books:
         return answer
 
     def account(self, name: str) -> Account | None:
-        """Find an account; every currency has a cash account from the first moment."""
-        currency = name.removeprefix("cash-")
-        if currency != name and currency in self.digits:
-            return Account(currency, None)
+        """Find an account; the bank's own are there for every currency from the first moment."""
+        beginning, _, currency = name.rpartition("-")
+        if beginning in OWN and currency in self.digits:
+            return Account(currency, None, OWN[beginning])
         return self.opened.get(name)
+
+    def is_own(self, name: str) -> bool:
+        """Say whether an account is there by itself."""
+        return name.rpartition("-")[0] in OWN and self.account(name) is not None
 
     def _open(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         name, currency = asked["account"], asked["currency"]
@@ -145,7 +172,7 @@ class Books:
             now = self._limited(was, asked)
         elif asked["type"] == "account.close":
             now = self._closed(was, name)
-        elif name == f"cash-{was.currency}":
+        elif self.is_own(name):
             now = "kind_not_allowed"
         else:
             sides = SIDES[asked["side"]]
@@ -163,7 +190,7 @@ class Books:
     def _closed(self, was: Account, name: str) -> Account | str:
         if was.stopped:
             return "account_frozen"
-        if name == f"cash-{was.currency}":
+        if self.is_own(name):
             return "kind_not_allowed"
         return "account_not_empty" if self.posted.get(name, 0) else was._replace(is_closed=True)
 
@@ -175,9 +202,10 @@ class Books:
         reason = (
             reason
             or self._sides_refused(debit, credit, currency)
+            or self._payee_refused(asked["type"], credit)
             or self._amount_refused(debit, credit, minor)
         )
-        entries = () if reason else self._entries(debit, credit, minor)
+        entries = () if reason else self._entries((debit, credit, minor))
         amount = asked["amount"]
         return Answer(asked["type"], reason, amount, minor, currency, debit, credit, None, entries)
 
@@ -194,15 +222,17 @@ class Books:
         reason = (
             reason
             or ("original_not_posted" if original.reason else None)
-            or ("not_reversible" if original.type == "reversal" or original.account else None)
+            or self._original_refused(asked["type"], original.type)
             or self._stopped(giver or "", receiver or "")
             or ("currency_mismatch" if minor is None else None)
             or ("exceeds_original" if not left or (minor or 0) > left else None)
-            or self._amount_refused(giver or "", receiver or "", minor or 0)
+            or self._amount_refused(
+                giver or "", receiver or "", minor or 0, overdraws=_overdraws(asked)
+            )
         )
         entries: tuple[Entry, ...] = ()
         if reason is None:
-            entries = self._entries(giver or "", receiver or "", minor or 0)
+            entries = self._entries((giver or "", receiver or "", minor or 0))
             self.reversed[id_] = self.reversed.get(id_, 0) + (minor or 0)
         if minor is not None and original.currency and (amount is not None or reason is None):
             amount = major_of(minor, self.digits[currency])
@@ -227,7 +257,23 @@ class Books:
             return stopped
         if any(side is not None and side.currency != currency for side in sides):
             return "currency_mismatch"
-        return "same_account" if debit == credit else None
+        if debit == credit:
+            return "same_account"
+        return "kind_not_allowed" if self._is_clearing(debit, credit) else None
+
+    def _is_clearing(self, *names: str) -> bool:
+        return any(one is not None and one.kind == "clearing" for one in map(self.account, names))
+
+    def _payee_refused(self, type_: str, name: str) -> str | None:
+        payee = self.account(name)
+        if type_ != "payment" or (payee is not None and payee.kind == "merchant"):
+            return None
+        return "kind_not_allowed"
+
+    def _original_refused(self, type_: str, original_type: str) -> str | None:
+        if type_ == "refund":
+            return None if original_type in REFUNDABLE else "not_refundable"
+        return None if original_type in REVERSIBLE else "not_reversible"
 
     def _stopped(self, debit: str, credit: str) -> str | None:
         giver, receiver = self.account(debit), self.account(credit)
@@ -238,17 +284,107 @@ class Books:
         frozen = "debit" in giver.stopped or "credit" in receiver.stopped
         return "account_frozen" if frozen else None
 
-    def _amount_refused(self, debit: str, credit: str, minor: int) -> str | None:
-        payer = self.account(debit)
-        after = self.posted.get(debit, 0) - minor
-        if payer is not None and payer.limit is not None and after + payer.limit < 0:
-            return "insufficient_funds"
-        if after < -BALANCE_MINOR_MAX or self.posted.get(credit, 0) + minor > BALANCE_MINOR_MAX:
-            return "balance_overflow"
-        return None
+    def _amount_refused(
+        self, debit: str, credit: str, minor: int, *, overdraws: bool = False
+    ) -> str | None:
+        return self._sums_refused({debit: -minor, credit: minor}, overdraws=overdraws)
 
-    def _entries(self, debit: str, credit: str, minor: int) -> tuple[Entry, ...]:
-        return (
-            Entry(debit, "debit", minor, self.posted.get(debit, 0) - minor),
-            Entry(credit, "credit", minor, self.posted.get(credit, 0) + minor),
+    def _sums_refused(self, changes: Mapping[str, int], *, overdraws: bool) -> str | None:
+        """Hold what becomes of each account to its limit and to the bound of all."""
+        after = {name: self.posted.get(name, 0) + change for name, change in changes.items()}
+        for name, change in changes.items():
+            account = self.account(name)
+            limit = None if account is None or overdraws else account.limit
+            if change < 0 and limit is not None and after[name] + limit < 0:
+                return "insufficient_funds"
+        return "balance_overflow" if max(map(abs, after.values())) > BALANCE_MINOR_MAX else None
+
+    def _entries(self, *moves: tuple[str, str, int]) -> tuple[Entry, ...]:
+        """Write both sides of each move: debit account, credit account, minor units."""
+        balances: dict[str, int] = {}
+        entries: list[Entry] = []
+        for debit, credit, minor in moves:
+            account = self.account(debit)
+            currency = "" if account is None else account.currency
+            for name, direction, change in ((debit, "debit", -minor), (credit, "credit", minor)):
+                balances[name] = balances.get(name, self.posted.get(name, 0)) + change
+                entries.append(Entry(name, direction, minor, balances[name], currency))
+        return tuple(entries)
+
+    def _post_lines(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        lines = [
+            (line["account"], line["direction"], line["currency"], self._minor(line))
+            for line in asked["lines"]
+        ]
+        reason = reason or self._lines_refused(lines, overdraws=_overdraws(asked))
+        moves = [
+            (name, f"clearing-{currency}", minor)
+            if direction == "debit"
+            else (f"clearing-{currency}", name, minor)
+            for name, direction, currency, minor in lines
+        ]
+        entries = () if reason else self._entries(*moves)
+        shown = {"lines": asked["lines"]}
+        return Answer(
+            asked["type"], reason, None, None, None, None, None, None, entries, shown=shown
         )
+
+    def _lines_refused(
+        self, lines: Sequence[tuple[str, str, str, int]], *, overdraws: bool
+    ) -> str | None:
+        accounts = {name: self.account(name) for name, *_ in lines}
+        found = {name: one for name, one in accounts.items() if one is not None}
+        if len(found) < len(accounts):
+            return "account_not_found"
+        if any(one.is_closed for one in found.values()):
+            return "account_closed"
+        if any(direction in found[name].stopped for name, direction, *_ in lines):
+            return "account_frozen"
+        if any(found[name].currency != currency for name, _, currency, _ in lines):
+            return "currency_mismatch"
+        if self._is_clearing(*found):
+            return "kind_not_allowed"
+        changes = dict.fromkeys(found, 0)
+        for name, direction, _, minor in lines:
+            changes[name] += minor if direction == "credit" else -minor
+        return self._sums_refused(changes, overdraws=overdraws)
+
+    def _exchange(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
+        debit, credit = asked["debit_account"], asked["credit_account"]
+        sold, bought = asked["currency"], asked["credit_currency"]
+        minor = minor_of(asked["amount"], self.digits[sold]) or 0
+        credited = minor_of(asked["credit_amount"], self.digits[bought]) or 0
+        legs = ((debit, f"position-{sold}", minor), (f"position-{bought}", credit, credited))
+        refusals = [
+            self._sides_refused(legs[0][0], legs[0][1], sold),
+            self._sides_refused(legs[1][0], legs[1][1], bought),
+        ]
+        sums = {
+            account: sign * money for a, b, money in legs for account, sign in ((a, -1), (b, 1))
+        }
+        reason = (
+            reason
+            or min(filter(None, refusals), key=ORDER.index, default=None)
+            or self._sums_refused(sums, overdraws=False)
+        )
+        entries = () if reason else self._entries(*legs)
+        shown = {name: asked[name] for name in ("credit_amount", "credit_currency", "rate")}
+        return Answer(
+            asked["type"],
+            reason,
+            asked["amount"],
+            minor,
+            sold,
+            debit,
+            credit,
+            None,
+            entries,
+            shown=shown,
+        )
+
+    def _minor(self, asked: Mapping[str, Any]) -> int:
+        return minor_of(asked["amount"], self.digits[asked["currency"]]) or 0
+
+
+def _overdraws(asked: Mapping[str, Any]) -> bool:
+    return asked.get("on_shortfall") == "overdraw"

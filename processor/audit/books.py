@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FINGERPRINTS_SAMPLED: Final = 20_000
 """Fingerprints computed again unless all are asked for."""
 
-RECORDS: Final = ("postings", "refusals", "account_changes", "repeats", "conflicts", "dead_letters")
+RECORDS: Final = ("posted", "refusals", "account_changes", "repeats", "conflicts", "dead_letters")
 
 
 async def balanced(ledger: Snapshot, counts: dict[str, int]) -> Finding:
@@ -60,7 +60,8 @@ async def terms(ledger: Snapshot, counts: dict[str, int]) -> Finding:
 async def ids(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     """Each transaction id was decided once; repeats and conflicts point at that decision."""
     wrong = [
-        await ledger.faults(name) for name in ("wrong_ids", "wrong_sequences", "wrong_references")
+        await ledger.faults(name)
+        for name in ("wrong_ids", "wrong_lines", "wrong_sequences", "wrong_references")
     ]
     counted = (
         f"{counts['transactions']:,} ids, {counts['repeats']:,} repeats, "

@@ -109,11 +109,13 @@ def _show_decision(found: Mapping[str, Any]) -> None:
     for entry in found.get("entries", ()):
         click.echo(
             f"  {entry['direction']:<12} {entry['account']}: {entry['amount']}, "
-            f"balance after it {entry['balance_after']}, value date {entry['value_date']}"
+            f"balance after it {entry['balance_after']} {entry['currency']}, "
+            f"value date {entry['value_date']}"
         )
     for one in found.get("reversals", ()):
         click.echo(
-            f"  reversed     {one['amount']} by {one['transaction_id']}, {one['decided_at']}"
+            f"  given back   {one['amount']} by {one['type']} {one['transaction_id']}, "
+            f"{one['decided_at']}"
         )
     if found.get("reversals"):
         click.echo(f"  left         {found['left_to_reverse']}")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
-from processor.core.commands import CASH_PREFIX, Command, content
-from processor.core.currencies import DIGITS
+from processor.core.commands import Command, content
+from processor.core.own_accounts import CASH_PREFIX, currency_of_own, kind_of_own
+from processor.core.shown import Shown
 
 BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
 """Bound of |balance| in minor units; the database holds the same bound as a CHECK."""
@@ -59,6 +60,9 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     """
     Money that moved from the debit to the credit account, with both balances after it (minor
     units).
+
+    `reference` is a line's own text, None for the command's. `overdraws` where the debit account
+    may be below its limit afterwards.
     """
 
     debit: Account
@@ -67,6 +71,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     debit_balance: int
     credit_balance: int
     original_transaction_id: str | None = None
+    reference: str | None = None
+    overdraws: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -82,8 +88,8 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     What was decided about a command, as its event shows it.
 
     `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
-    moved. `posting` is there only while the batch that moved the money is at hand. `change` is what
-    became of an account that was changed.
+    moved. `postings` are there only while the batch that moved the money is at hand. `change` is
+    what became of an account that was changed; `shown` what only some kinds of commands show.
     """
 
     reason: str | None
@@ -93,8 +99,9 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     credit_account: str | None = None
     account: str | None = None
     amount_minor: int | None = None
-    posting: Posting | None = None
+    postings: tuple[Posting, ...] = ()
     change: Change | None = None
+    shown: Shown | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -149,11 +156,13 @@ class Books:
         self.opened: dict[str, Opened] = {}
 
     def account(self, name: str) -> Account | None:
-        """Find an account; the cash account of a currency exists whether or not its row does."""
+        """Find an account; the bank's own ones exist whether or not their rows do."""
         found = self.accounts.get(name)
-        if found is None and name.startswith(CASH_PREFIX) and name[len(CASH_PREFIX) :] in DIGITS:
-            found = Account(name, name[len(CASH_PREFIX) :], "internal")
-            self.accounts[name] = found
+        if found is None:
+            kind = kind_of_own(name)
+            if kind is not None:
+                found = Account(name, currency_of_own(name), kind)
+                self.accounts[name] = found
         return found
 
     def open(self, account: Account) -> None:
@@ -162,8 +171,8 @@ class Books:
         currency.
         """
         cash = self.account(CASH_PREFIX + account.currency)
-        if cash is not None and cash.account_id is None and cash.name not in self.opened:
-            self.opened[cash.name] = Opened(cash, None)
+        assert cash is not None, "every currency has a cash account"
+        self._make_row(cash)
         self.accounts[account.name] = account
         self.opened[account.name] = Opened(account, account.overdraft_limit)
 
@@ -173,12 +182,21 @@ class Books:
         account.overdraft_limit = overdraft_limit
         return Change(status, overdraft_limit, account.available())
 
-    def move(
-        self, debit: Account, credit: Account, amount: int, original: str | None = None
-    ) -> Posting:
+    def move(self, debit: Account, credit: Account, amount: int) -> Posting:
         """Move money in memory. The rules have been checked: from here on it must succeed."""
+        if debit.account_id is None:
+            self._make_row(debit)
+        if credit.account_id is None:
+            self._make_row(credit)
         debit.posted -= amount
         credit.posted += amount
-        if original is not None:
-            self.reversed_minor[original] = self.reversed_minor.get(original, 0) + amount
-        return Posting(debit, credit, amount, debit.posted, credit.posted, original)
+        return Posting(debit, credit, amount, debit.posted, credit.posted)
+
+    def give_back(self, original: str, amount: int) -> None:
+        """Count what was given back of an original."""
+        self.reversed_minor[original] = self.reversed_minor.get(original, 0) + amount
+
+    def _make_row(self, account: Account) -> None:
+        """Note that an account of the bank's own is used for the first time."""
+        if account.account_id is None and account.name not in self.opened:
+            self.opened[account.name] = Opened(account, None)

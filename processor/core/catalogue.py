@@ -20,11 +20,23 @@ from processor.core.commands import (
     AccountUnfreeze,
     Command,
     Deposit,
+    FxTransfer,
+    Journal,
+    Payment,
+    Refund,
     Reversal,
     Transfer,
     Withdrawal,
 )
-from processor.core.decisions import movement, opening, reversal, terms
+from processor.core.decisions import (
+    exchange,
+    journal,
+    movement,
+    opening,
+    payment,
+    reversal,
+    terms,
+)
 from processor.core.reasons import Reason
 
 
@@ -61,5 +73,9 @@ CATALOGUE: dict[type[Command], Rule] = {
     Deposit: Rule(movement.decide, movement.as_asked, movement.accounts_of),
     Withdrawal: Rule(movement.decide, movement.as_asked, movement.accounts_of),
     Transfer: Rule(movement.decide, movement.as_asked, movement.accounts_of),
+    Payment: Rule(payment.decide, movement.as_asked, movement.accounts_of),
     Reversal: Rule(reversal.decide, reversal.as_asked, original_of=reversal.original_of),
+    Refund: Rule(reversal.decide, reversal.as_asked, original_of=reversal.original_of),
+    Journal: Rule(journal.decide, journal.as_asked, journal.accounts_of),
+    FxTransfer: Rule(exchange.decide, exchange.as_asked, exchange.accounts_of),
 }

@@ -11,9 +11,10 @@ import msgspec
 
 from processor.core.currencies import DIGITS
 from processor.core.money import to_major
+from processor.core.own_accounts import CASH_PREFIX
 
-CASH_PREFIX: Final = "cash-"
-"""The cash account of a currency is `cash-EUR`."""
+OVERDRAW: Final = "overdraw"
+"""What `on_shortfall` says where lacking funds are no reason to refuse."""
 
 
 def id_bytes(transaction_id: str) -> bytes:
@@ -163,24 +164,117 @@ class Transfer(Movement, frozen=True, gc=False):
     TYPE: ClassVar[str] = "transfer"
 
 
-class Reversal(Command, frozen=True, gc=False):
+class Payment(Movement, frozen=True, gc=False):
+    """Pay a merchant."""
+
+    TYPE: ClassVar[str] = "payment"
+
+
+class GivesBack(Command, frozen=True, gc=False):
     """
     Give back a payment, whole or in part.
 
     `amount` is in major units as it was written, because only the original knows the currency and
-    how many digits may be written; None asks for what is left.
+    how many digits may be written; None asks for what is left. `overdraws` where lacking funds are
+    no reason to refuse.
     """
 
     original_transaction_id: str
     amount: str | None
-
-    TYPE: ClassVar[str] = "reversal"
+    overdraws: bool
 
     def own_content(self) -> dict[str, object]:
         """Leave out needless zeros: "125.50" and "125.5" are the same content."""
         return {
             "original_transaction_id": self.original_transaction_id,
             "amount": None if self.amount is None else without_needless_zeros(self.amount),
+            "on_shortfall": OVERDRAW if self.overdraws else None,
+        }
+
+
+class Reversal(GivesBack, frozen=True, gc=False):
+    """The bank turns a payment around."""
+
+    TYPE: ClassVar[str] = "reversal"
+
+
+class Refund(GivesBack, frozen=True, gc=False):
+    """A merchant gives a payment back; never without the funds."""
+
+    TYPE: ClassVar[str] = "refund"
+
+
+class JournalLine(msgspec.Struct, frozen=True, gc=False):
+    """One line of a journal: `direction` is `debit` or `credit`."""
+
+    account: str
+    direction: str
+    amount_minor: int
+    currency: str
+    reference: str | None
+
+    def content(self) -> dict[str, str]:
+        """Give the line in canonical form, without a reference that is absent."""
+        line = {
+            "account": self.account,
+            "direction": self.direction,
+            "amount": to_major(self.amount_minor, DIGITS[self.currency]),
+            "currency": self.currency,
+        }
+        return line if self.reference is None else {**line, "reference": self.reference}
+
+
+class Journal(Command, frozen=True, gc=False):
+    """
+    Post many lines together; they balance in each currency.
+
+    `overdraws` where lacking funds are no reason to refuse.
+    """
+
+    lines: tuple[JournalLine, ...]
+    overdraws: bool
+
+    TYPE: ClassVar[str] = "journal"
+
+    def own_content(self) -> dict[str, object]:
+        """Give every line, in the order in which they were given."""
+        return {
+            "lines": [line.content() for line in self.lines],
+            "on_shortfall": OVERDRAW if self.overdraws else None,
+        }
+
+
+class FxTransfer(Command, frozen=True, gc=False):
+    """
+    Exchange money: `amount_minor` of `currency` against `credit_amount_minor` of
+    `credit_currency`.
+
+    `rate` is without needless zeros; `fixed_side` (`debit`, `credit`) is the side whose amount was
+    given, while the other one follows from the rate.
+    """
+
+    debit_account: str
+    credit_account: str
+    amount_minor: int
+    currency: str
+    credit_amount_minor: int
+    credit_currency: str
+    rate: str
+    fixed_side: str
+
+    TYPE: ClassVar[str] = "fx.transfer"
+
+    def own_content(self) -> dict[str, object]:
+        """Leave out the side that is fixed where it is the debit, which is the default."""
+        return {
+            "debit_account": self.debit_account,
+            "credit_account": self.credit_account,
+            "amount": to_major(self.amount_minor, DIGITS[self.currency]),
+            "currency": self.currency,
+            "credit_amount": to_major(self.credit_amount_minor, DIGITS[self.credit_currency]),
+            "credit_currency": self.credit_currency,
+            "rate": self.rate,
+            "fixed_side": None if self.fixed_side == "debit" else self.fixed_side,
         }
 
 

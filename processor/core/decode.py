@@ -129,12 +129,16 @@ def _quotes(document: dict[str, Any]) -> int:
     """
     Count the quotation marks of a command written without backslashes and without any key twice.
 
-    All keys and values are strings, but the value of `metadata`, which is an object of strings.
+    All keys and values are strings, but the value of `metadata`, which is an object of strings, and
+    that of `lines`, which is an array of such objects.
     """
-    metadata = document.get("metadata")
-    if metadata is None:
-        return 4 * len(document)
-    return 4 * (len(document) + len(metadata)) - 2
+    metadata, lines = document.get("metadata"), document.get("lines")
+    quotes = 4 * len(document)
+    if metadata is not None:
+        quotes += 4 * len(metadata) - 2
+    if lines is not None:
+        quotes += sum(4 * len(line) for line in lines) - 2
+    return quotes
 
 
 def _schema_fault(validator: Validator, document: dict[str, Any]) -> Misfit | None:

@@ -25,17 +25,21 @@ class Kind(msgspec.Struct, frozen=True):
 
 _CREDIT: Final = Kind(limited=True, may_overdraw=True)
 _SAVING: Final = Kind(limited=True, may_overdraw=False)
-_OWN: Final = Kind(limited=False, may_overdraw=False)
+_BANKS: Final = Kind(limited=False, may_overdraw=False)
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "internal": _OWN,
-    "nostro": _OWN,
+    "internal": _BANKS,
+    "nostro": _BANKS,
+    "position": _BANKS,
     "loan": _CREDIT,
     "customer": _CREDIT,
     "current": _CREDIT,
     "savings": _SAVING,
     "merchant": _CREDIT,
     "term_deposit": _SAVING,
-    "suspense": _OWN,
+    "suspense": _BANKS,
+    "clearing": _BANKS,
+    "income": _BANKS,
+    "expense": _BANKS,
 }
 """What is allowed, by the kind's name."""

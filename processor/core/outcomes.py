@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from processor.core.answers import Answer, Conflict, DeadLetter, First, Repeat, TimelineOf
 from processor.core.books import Change, Decided, Ruling, Source
@@ -22,6 +23,7 @@ from processor.core.commands import Command
 from processor.core.currencies import DIGITS
 from processor.core.fingerprint import Difference
 from processor.core.money import to_major
+from processor.core.shown import Line
 
 SCHEMA_VERSION = b"1"
 EVENT_SOURCE = b"/payments/processor"
@@ -73,6 +75,10 @@ class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     account: str | msgspec.UnsetType | None = msgspec.UNSET
     status: str | msgspec.UnsetType = msgspec.UNSET
     available: str | msgspec.UnsetType | None = msgspec.UNSET
+    lines: Sequence[Line] | msgspec.UnsetType = msgspec.UNSET
+    credit_amount: str | msgspec.UnsetType = msgspec.UNSET
+    credit_currency: str | msgspec.UnsetType = msgspec.UNSET
+    rate: str | msgspec.UnsetType = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 
@@ -186,7 +192,7 @@ class EventWriter:
         key = record.key
         if len(value) + len(key or b"") > value_bytes_max:
             digest = hashlib.sha256(record.value or b"").hexdigest()
-            event = msgspec.structs.replace(
+            event = replace(
                 event, value_base64=None, key_base64=None, headers=[], value_sha256=digest
             )
             value, key = self._encode(event), None
@@ -222,13 +228,15 @@ class EventWriter:
             _view(answer.arrival.source),
             msgspec.UNSET if ruling.account is None else ruling.account,
         )
-        return event if ruling.change is None else _with_change(event, ruling.change)
+        if ruling.change is not None:
+            event = _with_change(event, ruling.change)
+        return event if ruling.shown is None else replace(event, **ruling.shown.fields())
 
     def _conflict(self, answer: Conflict) -> OutcomeEvent:
         asked = answer.arrival.asked
         assert isinstance(asked, Command), "a conflict is about a command that could be read"
         shown = CATALOGUE[type(asked)].as_asked(asked)
-        return OutcomeEvent(
+        event = OutcomeEvent(
             self._ids.of(answer.arrival.source, answer.timeline_id),
             asked.transaction_id,
             asked.TYPE,
@@ -247,6 +255,7 @@ class EventWriter:
             account=msgspec.UNSET if shown.account is None else shown.account,
             first=self._first(answer.decided),
         )
+        return event if shown.shown is None else replace(event, **shown.shown.fields())
 
     def _first(self, decided: Decided) -> FirstView:
         timeline_id = self._timeline_of(decided.ledger_sequence)
@@ -286,7 +295,7 @@ def _with_change(event: OutcomeEvent, change: Change) -> OutcomeEvent:
     assert event.currency is not None, "an account that was changed has a currency"
     available = change.available
     shown = None if available is None else to_major(available, DIGITS[event.currency])
-    return msgspec.structs.replace(event, status=change.status, available=shown)
+    return replace(event, status=change.status, available=shown)
 
 
 def _outcome(ruling: Ruling) -> str:

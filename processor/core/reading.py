@@ -7,6 +7,7 @@ Adding a command here is a function that reads it, and a line in `READERS`.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar, final
@@ -15,7 +16,7 @@ import msgspec
 import orjson
 
 from processor.core.commands import (
-    CASH_PREFIX,
+    OVERDRAW,
     AccountClose,
     AccountFreeze,
     AccountLimit,
@@ -24,7 +25,13 @@ from processor.core.commands import (
     AccountUnfreeze,
     Command,
     Deposit,
+    FxTransfer,
+    GivesBack,
+    Journal,
+    JournalLine,
     Movement,
+    Payment,
+    Refund,
     Reversal,
     Transfer,
     Withdrawal,
@@ -34,6 +41,8 @@ from processor.core.commands import (
 from processor.core.currencies import DIGITS
 from processor.core.fingerprint import fingerprint
 from processor.core.money import AMOUNT_MINOR_MAX, to_major
+from processor.core.own_accounts import CASH_PREFIX
+from processor.core.rates import to_credit, to_debit
 from processor.core.timestamps import to_epoch_us
 
 METADATA_BYTES_MAX: Final = 4096
@@ -133,11 +142,67 @@ def _read_account_close(document: Document) -> AccountClose | Misfit:
     return _read(AccountClose, document, (document["account"],))
 
 
-def _read_reversal(document: Document) -> Reversal | Misfit:
+def _read_giving_back(kind: type[GivesBack], document: Document) -> GivesBack | Misfit:
     amount = document.get("amount")
     if amount is not None and without_needless_zeros(amount) == "0":
         return Misfit("/amount", "not above zero")
-    return _read(Reversal, document, (document["original_transaction_id"].lower(), amount))
+    own = (document["original_transaction_id"].lower(), amount, _overdraws(document))
+    return _read(kind, document, own)
+
+
+def _overdraws(document: Document) -> bool:
+    return document.get("on_shortfall") == OVERDRAW
+
+
+def _read_journal(document: Document) -> Journal | Misfit:
+    lines: list[JournalLine] = []
+    sums: Counter[str] = Counter()
+    for number, line in enumerate(document["lines"]):
+        currency, direction = line["currency"], line["direction"]
+        amount_minor = _amount_minor(line["amount"], currency, f"/lines/{number}/amount")
+        if type(amount_minor) is Misfit:
+            return amount_minor
+        sums[currency] += amount_minor if direction == "credit" else -amount_minor
+        account, reference = line["account"], line.get("reference")
+        lines.append(JournalLine(account, direction, amount_minor, currency, reference))
+    uneven = sorted(currency for currency, sum_minor in sums.items() if sum_minor)
+    if uneven:
+        return Misfit("/lines", f"debits and credits in {uneven[0]} are not equal")
+    return _read(Journal, document, (tuple(lines), _overdraws(document)))
+
+
+def _read_fx_transfer(document: Document) -> FxTransfer | Misfit:
+    currency, credit_currency = document["currency"], document["credit_currency"]
+    if currency == credit_currency:
+        return Misfit("/credit_currency", "the same currency as that of the debit")
+    amount = _amount_minor(document["amount"], currency, "/amount")
+    if type(amount) is Misfit:
+        return amount
+    credit_amount = _amount_minor(document["credit_amount"], credit_currency, "/credit_amount")
+    if type(credit_amount) is Misfit:
+        return credit_amount
+    rate, fixed_side = document["rate"], document.get("fixed_side", "debit")
+    if (
+        fixed_side == "debit"
+        and to_credit(amount, currency, rate, credit_currency) != credit_amount
+    ):
+        return Misfit("/credit_amount", "not what the amount is worth at the rate")
+    if (
+        fixed_side == "credit"
+        and to_debit(credit_amount, currency, rate, credit_currency) != amount
+    ):
+        return Misfit("/amount", "not what the credit amount costs at the rate")
+    own = (
+        document["debit_account"],
+        document["credit_account"],
+        amount,
+        currency,
+        credit_amount,
+        credit_currency,
+        without_needless_zeros(rate),
+        fixed_side,
+    )
+    return _read(FxTransfer, document, own)
 
 
 def _read(kind: type[_C], document: Document, own: tuple[object, ...]) -> _C | Misfit:
@@ -196,6 +261,10 @@ READERS: Final[Mapping[str, Reader]] = {
     Deposit.TYPE: partial(_read_movement, Deposit),
     Withdrawal.TYPE: partial(_read_movement, Withdrawal),
     Transfer.TYPE: partial(_read_movement, Transfer),
-    Reversal.TYPE: _read_reversal,
+    Payment.TYPE: partial(_read_movement, Payment),
+    Reversal.TYPE: partial(_read_giving_back, Reversal),
+    Refund.TYPE: partial(_read_giving_back, Refund),
+    Journal.TYPE: _read_journal,
+    FxTransfer.TYPE: _read_fx_transfer,
 }
 """How a document of each type becomes a command."""

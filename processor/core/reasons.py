@@ -16,6 +16,7 @@ class Reason(StrEnum):
     ORIGINAL_NOT_FOUND = "original_not_found"
     ORIGINAL_NOT_POSTED = "original_not_posted"
     NOT_REVERSIBLE = "not_reversible"
+    NOT_REFUNDABLE = "not_refundable"
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_FROZEN = "account_frozen"

@@ -20,7 +20,7 @@ from typing import Final
 from processor.core.answers import First
 from processor.core.commands import id_bytes
 from processor.core.fingerprint import FINGERPRINT_VERSION
-from processor.ledger.rows import details_of, metadata_of
+from processor.ledger.rows import details_of, metadata_of, shown_of
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
@@ -60,6 +60,8 @@ POSTING_COLUMNS: Final = (
     "debit_balance",
     "credit_balance",
     "value_date",
+    "line",
+    "overdraws",
     "currency",
     "type",
     "channel",
@@ -67,9 +69,13 @@ POSTING_COLUMNS: Final = (
     "original_transaction_id",
     "metadata",
     "details",
+    "shown",
 )
-_POSTING: Final = Struct(">hiqiqi16siiiqiqiqiqiqiqii")
-"""The columns up to `value_date`, each after its length."""
+_POSTING: Final = Struct(">hiqiqi16siiiqiqiqiqiqiqiiihi?")
+"""The columns up to `overdraws`, each after its length."""
+
+_ONLY_ON_THE_FIRST_LINE: Final = 3 * NULL
+"""`metadata`, `details` and `shown` of the further lines of a transaction."""
 
 Encoder = Callable[[Sequence[First], datetime], bytes]
 
@@ -108,35 +114,42 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
     for first in firsts:
         one = first.decided
         source, ruling, command = one.source, one.ruling, one.command
-        moved = ruling.posting
-        assert moved is not None, "only what moved money is a row here"
         assert command is not None, "what was decided just now has its command at hand"
-        assert ruling.currency is not None, "money has a currency"
-        original = moved.original_transaction_id
-        # fmt: off
-        row = pack(
-            18,
-            8, one.ledger_sequence,
-            8, at,
-            16, id_bytes(one.transaction_id),
-            4, source.source_id,
-            8, source.offset,
-            8, moved.debit.account_id,
-            8, moved.credit.account_id,
-            8, moved.amount,
-            8, moved.debit_balance,
-            8, moved.credit_balance,
-            4, value_date,
-        )
-        # fmt: on
-        parts += (
-            row,
-            _words(ruling.currency, one.type, one.channel),
-            _text(command.reference),
-            NULL if original is None else _UUID_LENGTH + id_bytes(original),
-            _text(metadata_of(command)),
-            _text(details_of(command)),
-        )
+        transaction_id = id_bytes(one.transaction_id)
+        for line, moved in enumerate(ruling.postings, 1):
+            original, reference = moved.original_transaction_id, moved.reference
+            # fmt: off
+            row = pack(
+                21,
+                8, one.ledger_sequence,
+                8, at,
+                16, transaction_id,
+                4, source.source_id,
+                8, source.offset,
+                8, moved.debit.account_id,
+                8, moved.credit.account_id,
+                8, moved.amount,
+                8, moved.debit_balance,
+                8, moved.credit_balance,
+                4, value_date,
+                2, line,
+                1, moved.overdraws,
+            )
+            # fmt: on
+            parts += (
+                row,
+                _words(moved.debit.currency, one.type, one.channel),
+                _text(command.reference if reference is None else reference),
+                NULL if original is None else _UUID_LENGTH + id_bytes(original),
+            )
+            if line == 1:
+                parts += (
+                    _text(metadata_of(command)),
+                    _text(details_of(command)),
+                    _text(shown_of(ruling)),
+                )
+            else:
+                parts.append(_ONLY_ON_THE_FIRST_LINE)
     return b"".join(parts)
 
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
+from processor.core.books import Decided
 from processor.core.currencies import DIGITS
+from processor.core.decisions.reversal import REVERSIBLE
 from processor.core.money import to_major
 from processor.errors import ProcessorError
 from processor.ledger import rows
@@ -103,37 +105,29 @@ async def _first(connection: asyncpg.Connection, row: Document) -> Document:
         "asked": decided.content(),
     }
     if ruling.amount_minor is not None:
-        found.update(await _moved(connection, decided.transaction_id, found))
+        found.update(await _moved(connection, decided))
     return found
 
 
-async def _moved(connection: asyncpg.Connection, transaction_id: str, first: Document) -> Document:
-    digits = DIGITS[first["currency"]]
-    (posting,) = await _fetch(connection, "payment_entries", transaction_id)
+async def _moved(connection: asyncpg.Connection, decided: Decided) -> Document:
+    """Describe what moved, and what was given back of it."""
+    found = await _fetch(connection, "payment_entries", decided.transaction_id)
     entries = [
-        {
-            "line": line,
-            "account": first[f"{direction}_account"],
-            "direction": direction,
-            "amount": first["amount"],
-            "balance_after": to_major(posting[f"{direction}_balance"], digits),
-            "value_date": posting["value_date"],
-        }
-        for line, direction in enumerate(("debit", "credit"), start=1)
+        _in_major(one, ("amount", "balance_after"), DIGITS[one["currency"]]) for one in found
     ]
-    totals = await _fetch(connection, "payment_reversed", transaction_id)
+    if decided.type not in REVERSIBLE:
+        return {"entries": entries, "reversals": [], "left_to_reverse": None}
+    digits = DIGITS[found[0]["currency"]]
+    totals = await _fetch(connection, "payment_reversed", decided.transaction_id)
     reversals: list[Document] = []
     reversed_minor = 0
     if totals:
         reversed_minor = totals[0]["reversed_amount"]
-        reversals = await _fetch(connection, "payment_reversals", transaction_id, ROWS_MAX)
-    left = None
-    if first["type"] != "reversal":
-        left = to_major(posting["amount"] - reversed_minor, digits)
+        reversals = await _fetch(connection, "payment_reversals", decided.transaction_id, ROWS_MAX)
     return {
         "entries": entries,
         "reversals": [_in_major(one, ("amount",), digits) for one in reversals],
-        "left_to_reverse": left,
+        "left_to_reverse": to_major(found[0]["amount"] - reversed_minor, digits),
     }
 
 

@@ -22,16 +22,24 @@ JOIN ledger.account AS other
     ON other.account_id = posting.debit_account_id + posting.credit_account_id
                           - account.account_id
 WHERE account.name = $1
-ORDER BY posting.ledger_sequence DESC
+ORDER BY posting.ledger_sequence DESC, posting.line DESC
 LIMIT $2;
 
 -- name: payment_entries
-SELECT posting.amount, posting.debit_balance, posting.credit_balance, posting.value_date::text,
-       posting.currency
+-- Both sides of each line of a payment, as reporting.entries numbers them.
+SELECT 2 * (posting.line - 1) + side.line AS line, account.name::text AS account, side.direction,
+       posting.amount, posting.currency, side.balance AS balance_after, posting.value_date::text,
+       posting.reference
 FROM ledger.transaction AS known
 JOIN ledger.posting ON posting.ledger_sequence = known.ledger_sequence
     AND posting.decided_at = known.decided_at
-WHERE known.transaction_id = $1::uuid;
+CROSS JOIN LATERAL (VALUES
+    (1, posting.debit_account_id, 'debit', posting.debit_balance),
+    (2, posting.credit_account_id, 'credit', posting.credit_balance)
+) AS side (line, account_id, direction, balance)
+JOIN ledger.account ON account.account_id = side.account_id
+WHERE known.transaction_id = $1::uuid
+ORDER BY 1;
 
 -- name: payment_repeats
 SELECT source.topic, source.partition, repeat.source_offset AS "offset",
@@ -58,7 +66,7 @@ SELECT original_amount, reversed_amount FROM ledger.reversal_total
 WHERE original_transaction_id = $1::uuid;
 
 -- name: payment_reversals
-SELECT transaction_id::text, amount, ledger_sequence,
+SELECT transaction_id::text, type, amount, ledger_sequence,
        to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at
 FROM ledger.posting WHERE original_transaction_id = $1::uuid ORDER BY ledger_sequence LIMIT $2;
 

@@ -137,13 +137,13 @@ class MemorySession:
             recorded_content=decided.content(),
             ruling=replace(
                 ruling,
-                posting=None,
+                postings=(),
                 amount_minor=ruling.amount_minor if ruling.reason is None else None,
             ),
         )
         self._tables.put(self._tables.decided, decided.transaction_id, kept)
-        if ruling.posting is not None:
-            self._tables.post(kept, ruling.posting)
+        for line, posting in enumerate(ruling.postings, start=1):
+            self._tables.post(kept, line, posting)
         if ruling.change is not None:
             assert ruling.account is not None, "a change is of an account"
             self._tables.change(ruling.account, ruling.change)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from processor.core.answers import RecordedAnswer
 from processor.core.books import BALANCE_MINOR_MAX, Account, Change, Decided, Opened, Posting
+from processor.core.own_accounts import CLEARING
 from processor.errors import AlreadyDecidedError, UnpostableError
 from processor.ledger import Position, Timeline
 
@@ -28,10 +29,11 @@ _V = TypeVar("_V")
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A posting as it is recorded: ids of accounts, minor units."""
+    """A posting as it is recorded: ids of accounts, minor units; lines count from 1."""
 
     ledger_sequence: int
     transaction_id: str
+    line: int
     debit_account_id: int
     credit_account_id: int
     amount: int
@@ -49,7 +51,7 @@ class Tables:
         self.positions: dict[tuple[str, int], Position] = {}
         self.accounts: dict[str, Account] = {}
         self.decided: dict[str, Decided] = {}
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[tuple[str, int], Entry] = {}
         self.reversed_minor: dict[str, int] = {}
         self.recorded: dict[tuple[int, int], RecordedAnswer] = {}
         self.holes: dict[tuple[int, int], int] = {}
@@ -57,6 +59,7 @@ class Tables:
         self.tolerated: dict[str, int] = {}
         self.last_sequence = 0
         self._changes: dict[str, Change] = {}
+        self._overdrawn: set[str] = set()
         self._undo: list[Callable[[], None]] = []
 
     def next_sequence(self) -> int:
@@ -79,24 +82,27 @@ class Tables:
         )
         self.insert(accounts, account.name, row, "account_name_once")
 
-    def post(self, decided: Decided, posting: Posting) -> None:
+    def post(self, decided: Decided, line: int, posting: Posting) -> None:
         """Move both balances and record the posting."""
         debit_id, credit_id = posting.debit.account_id, posting.credit.account_id
         if debit_id is None or credit_id is None:
             raise refused("a posting names no account", _NOT_NULL)
-        currency = decided.ruling.currency or ""
+        currency = posting.debit.currency
         if posting.amount <= 0:
             raise refused("posting_moves_money", CHECK)
         if debit_id == credit_id:
             raise refused("posting_has_two_sides", CHECK)
         self._move(posting.debit.name, currency, -posting.amount)
         self._move(posting.credit.name, currency, posting.amount)
+        if posting.overdraws:
+            self._overdrawn.add(posting.debit.name)
         original = posting.original_transaction_id
         if original is not None:
             self._give_back(original, debit_id, credit_id, posting.amount)
         entry = Entry(
             decided.ledger_sequence,
             decided.transaction_id,
+            line,
             debit_id,
             credit_id,
             posting.amount,
@@ -105,7 +111,7 @@ class Tables:
             currency,
             original,
         )
-        self.insert(self.entries, decided.transaction_id, entry, "posting_once")
+        self.insert(self.entries, (decided.transaction_id, line), entry, "posting_once")
 
     def _move(self, name: str, currency: str, change: int) -> None:
         account = self.accounts[name]
@@ -115,7 +121,7 @@ class Tables:
         self.put(self.accounts, name, moved)
 
     def _give_back(self, original: str, debit_id: int, credit_id: int, amount: int) -> None:
-        entry = self.entries.get(original)
+        entry = self.entries.get((original, 1))
         if (
             entry is None
             or entry.original_transaction_id is not None
@@ -147,6 +153,7 @@ class Tables:
         for name, account in self.accounts.items():
             self._check(name, account)
         self._changes.clear()
+        self._overdrawn.clear()
         self._undo.clear()
 
     def _check(self, name: str, account: Account) -> None:
@@ -154,9 +161,11 @@ class Tables:
             raise refused("balance_within_bounds", CHECK)
         if account.status == "closed" and (account.posted or account.held):
             raise refused("closed_is_empty", CHECK)
+        if account.kind == CLEARING and account.posted:
+            raise refused("clearing_is_even", CHECK)
         below = max(0, -(account.available() or 0))
         tolerated = self.tolerated.get(name, 0)
-        if name not in self._changes and below > tolerated:
+        if name not in self._changes and name not in self._overdrawn and below > tolerated:
             raise refused("balance_within_limit", CHECK)
         if below != tolerated:
             self.put(self.tolerated, name, below)
@@ -164,6 +173,7 @@ class Tables:
     def roll_back(self) -> None:
         """Take every change back, the last first."""
         self._changes.clear()
+        self._overdrawn.clear()
         while self._undo:
             self._undo.pop()()
 

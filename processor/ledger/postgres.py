@@ -179,7 +179,7 @@ class PostgresSession:
         # In the order of their ids, so that two workers do not wait for each other in a circle.
         by_id = sorted(firsts, key=lambda first: first.decided.transaction_id)
         await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
-        moved = [first for first in firsts if first.decided.ruling.posting is not None]
+        moved = [first for first in firsts if first.decided.ruling.postings]
         if len(moved) < len(firsts):
             await self._record_unmoved(firsts)
         if moved:
@@ -187,7 +187,7 @@ class PostgresSession:
 
     async def _record_unmoved(self, firsts: list[First]) -> None:
         """Before the postings: they may use a limit that was raised."""
-        others = [first for first in firsts if first.decided.ruling.posting is None]
+        others = [first for first in firsts if not first.decided.ruling.postings]
         refusals = [first for first in others if first.decided.ruling.reason is not None]
         changes = [first for first in others if first.decided.ruling.reason is None]
         if refusals:

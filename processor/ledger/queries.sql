@@ -29,9 +29,11 @@ SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_ve
        coalesce(debit.name::text, r.debit_account) AS debit_account,
        coalesce(credit.name::text, r.credit_account) AS credit_account,
        coalesce(c.account, r.account) AS account,
-       c.status, c.overdraft_limit, c.available
+       c.status, c.overdraft_limit, c.available,
+       coalesce(p.shown, r.shown) AS shown
 FROM ledger.transaction t
 LEFT JOIN ledger.posting p ON p.ledger_sequence = t.ledger_sequence AND p.decided_at = t.decided_at
+    AND p.line = 1
 LEFT JOIN ledger.refusal r ON r.ledger_sequence = t.ledger_sequence AND r.decided_at = t.decided_at
 LEFT JOIN ledger.account_change c ON c.ledger_sequence = t.ledger_sequence
 LEFT JOIN ledger.account debit ON debit.account_id = p.debit_account_id
@@ -114,17 +116,18 @@ FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $
 INSERT INTO ledger.refusal (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, reason, account,
         debit_account,
-    credit_account, amount, currency, type, channel, reference, metadata, details)
+    credit_account, amount, currency, type, channel, reference, metadata, details, shown)
 SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.reason, n.account,
     n.debit_account,
-       n.credit_account, n.amount, n.currency, n.type, n.channel, n.reference, n.metadata, n.details
+       n.credit_account, n.amount, n.currency, n.type, n.channel, n.reference, n.metadata,
+       n.details, n.shown
 FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
     $8::text[], $9::text[],
             $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-                $16::text[])
+                $16::text[], $17::text[])
      AS n (ledger_sequence, transaction_id, source_id, source_offset, reason, account,
          debit_account, credit_account,
-           amount, currency, type, channel, reference, metadata, details);
+           amount, currency, type, channel, reference, metadata, details, shown);
 
 -- name: insert_repeats
 INSERT INTO ledger.repeat (source_id, source_offset, transaction_id, ledger_sequence, timeline_id,

@@ -6,19 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
+from msgspec.structs import replace
 
 from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
 from processor.core.books import Account, Change, Decided, Ruling, Source
-from processor.core.commands import Command, Deposit, Movement, Transfer, Withdrawal
+from processor.core.commands import (
+    Command,
+    Deposit,
+    Journal,
+    Movement,
+    Payment,
+    Transfer,
+    Withdrawal,
+)
 from processor.core.currencies import DIGITS
 from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
 from processor.core.money import to_major, to_minor
+from processor.core.shown import Shown, decode_shown, encode_shown
 
 Columns = tuple[list[Any], ...]
 
 _MOVEMENTS: Final[dict[str, type[Movement]]] = {
-    kind.TYPE: kind for kind in (Deposit, Withdrawal, Transfer)
+    kind.TYPE: kind for kind in (Deposit, Withdrawal, Transfer, Payment)
 }
 _KINDS: Final[dict[str, type[Repeat | Conflict | DeadLetter]]] = {
     "repeat": Repeat,
@@ -43,6 +53,8 @@ def decided_of(row: Mapping[str, Any]) -> Decided:
         change=_change_of(row),
     )
     content = _content(row, ruling)
+    if row["shown"] is not None:
+        ruling = _as_shown(ruling, decode_shown(row["shown"]))
     stored = row["fingerprint"]
     if row["fingerprint_version"] != FINGERPRINT_VERSION:
         stored = fingerprint(content)
@@ -58,6 +70,13 @@ def decided_of(row: Mapping[str, Any]) -> Decided:
         None,
         content,
     )
+
+
+def _as_shown(ruling: Ruling, shown: Shown) -> Ruling:
+    """Put what was shown over what the columns of a posting say."""
+    fields = shown.fields()
+    kept = {name: fields[name] for name in ruling.__struct_fields__ if name in fields}
+    return replace(ruling, **kept, shown=shown)
 
 
 def _change_of(row: Mapping[str, Any]) -> Change | None:
@@ -152,6 +171,7 @@ def refusal_columns(firsts: Sequence[First]) -> Columns:
         [item.ruling.amount for item in decided],
         [item.ruling.currency for item in decided],
         *_asked_columns(decided),
+        [shown_of(item.ruling) for item in decided],
     )
 
 
@@ -233,6 +253,11 @@ def _headers(letter: DeadLetter) -> str:
     ).decode()
 
 
+def shown_of(ruling: Ruling) -> str | None:
+    """Give as JSON what only some kinds of commands show, None for the others."""
+    return None if ruling.shown is None else encode_shown(ruling.shown).decode()
+
+
 def metadata_of(command: Command) -> str | None:
     """Give a command's metadata as the JSON text that is stored, None for none."""
     if command.metadata is None:
@@ -248,4 +273,7 @@ def details_of(command: Command) -> str | None:
     if isinstance(command, Movement):
         return None
     own = {name: value for name, value in command.own_content().items() if value is not None}
+    if isinstance(command, Journal):
+        # The column has the text of the first line, where that has one of its own.
+        own["reference"] = command.reference
     return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode()

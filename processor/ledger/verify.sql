@@ -6,6 +6,7 @@ SET LOCAL work_mem = '64MB';
 
 -- name: counts
 SELECT (SELECT count(*) FROM ledger.posting) AS postings,
+       (SELECT count(*) FROM ledger.posting WHERE line = 1) AS posted,
        (SELECT count(*) FROM ledger.refusal) AS refusals,
        (SELECT count(*) FROM ledger.account_change) AS account_changes,
        (SELECT count(*) FROM ledger.repeat) AS repeats,
@@ -84,17 +85,17 @@ ORDER BY account.name LIMIT 20;
 -- name: broken_chains
 -- Entries whose balance is not the one before plus the change, and accounts that ended elsewhere.
 WITH entry AS (
-    SELECT debit_account_id AS account_id, ledger_sequence, -amount AS change,
+    SELECT debit_account_id AS account_id, ledger_sequence, line, -amount AS change,
            debit_balance AS balance
     FROM ledger.posting
     UNION ALL
-    SELECT credit_account_id, ledger_sequence, amount, credit_balance FROM ledger.posting
+    SELECT credit_account_id, ledger_sequence, line, amount, credit_balance FROM ledger.posting
 ), step AS (
-    SELECT account_id, ledger_sequence, balance,
+    SELECT account_id, ledger_sequence, line, balance,
            lag(balance, 1, 0::bigint) OVER walk + change AS expected,
            lead(ledger_sequence) OVER walk IS NULL AS is_last
     FROM entry
-    WINDOW walk AS (PARTITION BY account_id ORDER BY ledger_sequence)
+    WINDOW walk AS (PARTITION BY account_id ORDER BY ledger_sequence, line)
 ), fault AS (
     SELECT account.name::text AS account, step.ledger_sequence,
            CASE
@@ -110,10 +111,26 @@ WITH entry AS (
 SELECT format('account %s: %s (minor units)', account, what) AS line, count(*) OVER () AS total
 FROM fault ORDER BY account, ledger_sequence LIMIT 20;
 
+-- name: wrong_lines
+-- Lines of a transaction that do not follow the one before them, or are not of the same command.
+SELECT format('transaction %s: line %s %s', further.transaction_id, further.line,
+              CASE WHEN before.line IS NULL THEN 'has no line before it'
+                   ELSE 'is not of the same command as the line before it' END) AS line,
+       count(*) OVER () AS total
+FROM ledger.posting AS further
+LEFT JOIN ledger.posting AS before
+    ON before.ledger_sequence = further.ledger_sequence AND before.decided_at = further.decided_at
+   AND before.line = further.line - 1
+WHERE further.line > 1
+  AND (before.transaction_id, before.source_id, before.source_offset, before.type)
+      IS DISTINCT FROM
+      (further.transaction_id, further.source_id, further.source_offset, further.type)
+ORDER BY further.transaction_id, further.line LIMIT 20;
+
 -- name: wrong_ids
 -- Transaction ids without exactly one posting, refusal or account change of the same sequence.
 WITH record AS (
-    SELECT transaction_id, ledger_sequence, decided_at FROM ledger.posting
+    SELECT transaction_id, ledger_sequence, decided_at FROM ledger.posting WHERE line = 1
     UNION ALL SELECT transaction_id, ledger_sequence, decided_at FROM ledger.refusal
     UNION ALL SELECT transaction_id, ledger_sequence, decided_at FROM ledger.account_change
 ), decision AS (
@@ -140,7 +157,7 @@ FROM fault ORDER BY transaction_id LIMIT 20;
 -- name: wrong_sequences
 -- ledger_sequences drawn twice, or not growing with the offset within a partition.
 WITH record AS (
-    SELECT source_id, source_offset, ledger_sequence FROM ledger.posting
+    SELECT source_id, source_offset, ledger_sequence FROM ledger.posting WHERE line = 1
     UNION ALL SELECT source_id, source_offset, ledger_sequence FROM ledger.refusal
     UNION ALL SELECT source_id, source_offset, ledger_sequence FROM ledger.account_change
 ), step AS (
@@ -189,7 +206,7 @@ WITH given_back AS (
           UNION SELECT original_transaction_id FROM ledger.reversal_total) AS wanted
     JOIN ledger.transaction AS known USING (transaction_id)
     JOIN ledger.posting ON posting.ledger_sequence = known.ledger_sequence
-        AND posting.decided_at = known.decided_at
+        AND posting.decided_at = known.decided_at AND posting.line = 1
 ), fault AS (
     SELECT coalesce(given_back.original_transaction_id, total.original_transaction_id) AS id,
            format('moved %s, gave back %s, total says %s of %s', coalesce(original.amount, 0),
@@ -217,7 +234,8 @@ FROM fault ORDER BY id LIMIT 20;
 -- all or more than once, and records that lie outside. A source that an operator has ended reaches
 -- to where the decision found it; where it began is not kept, so its first record counts.
 WITH piece AS (
-    SELECT source_id, source_offset AS low, source_offset + 1 AS high FROM ledger.posting
+    SELECT source_id, source_offset AS low, source_offset + 1 AS high
+    FROM ledger.posting WHERE line = 1
     UNION ALL SELECT source_id, source_offset, source_offset + 1 FROM ledger.refusal
     UNION ALL SELECT source_id, source_offset, source_offset + 1 FROM ledger.account_change
     UNION ALL SELECT source_id, source_offset, source_offset + 1 FROM ledger.repeat
@@ -305,7 +323,7 @@ SELECT timeline_id, token, from_sequence FROM ledger.timeline ORDER BY timeline_
 -- whose transaction id could not be read.
 SELECT source_id, source_offset, ledger_sequence, NULL::integer AS timeline_id,
        true AS has_outcome, false AS is_dead
-FROM ledger.posting WHERE source_id = ANY ($1::integer[])
+FROM ledger.posting WHERE source_id = ANY ($1::integer[]) AND line = 1
 UNION ALL
 SELECT source_id, source_offset, ledger_sequence, NULL, true, false
 FROM ledger.refusal WHERE source_id = ANY ($1::integer[])

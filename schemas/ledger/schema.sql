@@ -40,6 +40,16 @@ DECLARE
     unregistered bigint;
     unfounded bigint;
 BEGIN
+    IF EXISTS (SELECT FROM added WHERE overdraws) THEN
+        -- More than is needed; what is left over goes with the movement below.
+        UPDATE account SET tolerated = account.tolerated + beyond.amount
+        FROM (
+            SELECT debit_account_id AS account_id, sum(amount)::bigint AS amount
+            FROM added WHERE overdraws GROUP BY 1
+        ) AS beyond
+        WHERE account.account_id = beyond.account_id AND account.overdraft_limit IS NOT NULL;
+    END IF;
+
     WITH movement AS (
         SELECT side.account_id, side.currency, sum(side.change)::bigint AS change
         FROM (
@@ -93,6 +103,7 @@ BEGIN
                AND original.credit_account_id = given_back.debit_account_id
                AND original.debit_account_id = given_back.credit_account_id
                AND original.original_transaction_id IS NULL
+               AND original.line = 1
             ON CONFLICT (original_transaction_id) DO UPDATE
                 SET reversed_amount = total.reversed_amount + excluded.reversed_amount
             RETURNING 1
@@ -249,8 +260,9 @@ CREATE TABLE ledger.account (
     CONSTRAINT account_tolerated_check CHECK ((tolerated >= 0)),
     CONSTRAINT balance_within_bounds CHECK (((posted >= '-9000000000000000000'::bigint) AND (posted <= '9000000000000000000'::bigint))),
     CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR ((((posted - held) + overdraft_limit) + tolerated) >= 0))),
+    CONSTRAINT clearing_is_even CHECK (((kind <> 'clearing'::text) OR (posted = 0))),
     CONSTRAINT closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted = 0) AND (held = 0)))),
-    CONSTRAINT kind_has_limit CHECK (((kind = ANY (ARRAY['internal'::text, 'nostro'::text, 'suspense'::text])) = (overdraft_limit IS NULL))),
+    CONSTRAINT kind_has_limit CHECK (((kind = ANY (ARRAY['internal'::text, 'nostro'::text, 'position'::text, 'suspense'::text, 'clearing'::text, 'income'::text, 'expense'::text])) = (overdraft_limit IS NULL))),
     CONSTRAINT kind_may_overdraw CHECK (((kind <> ALL (ARRAY['savings'::text, 'term_deposit'::text])) OR (overdraft_limit = 0)))
 )
 WITH (fillfactor='50');
@@ -292,7 +304,7 @@ CREATE TABLE ledger.account_kind (
     may_overdraw boolean NOT NULL,
     name text NOT NULL,
     CONSTRAINT account_kind_check1 CHECK ((limited OR (NOT may_overdraw))),
-    CONSTRAINT account_kind_class_check CHECK ((class = ANY (ARRAY['asset'::text, 'liability'::text]))),
+    CONSTRAINT account_kind_class CHECK ((class = ANY (ARRAY['asset'::text, 'liability'::text, 'income'::text, 'expense'::text]))),
     CONSTRAINT account_kind_normal_side_check CHECK ((normal_side = ANY (ARRAY['debit'::text, 'credit'::text])))
 );
 
@@ -423,7 +435,11 @@ CREATE TABLE ledger.posting (
     original_transaction_id uuid,
     metadata text,
     details text,
+    line smallint DEFAULT 1 NOT NULL,
+    overdraws boolean DEFAULT false NOT NULL,
+    shown text,
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
     CONSTRAINT posting_moves_money CHECK ((amount > 0))
 )
 PARTITION BY RANGE (decided_at);
@@ -447,7 +463,11 @@ CREATE TABLE ledger.posting_default (
     original_transaction_id uuid,
     metadata text,
     details text,
+    line smallint DEFAULT 1 CONSTRAINT posting_line_not_null NOT NULL,
+    overdraws boolean DEFAULT false CONSTRAINT posting_overdraws_not_null NOT NULL,
+    shown text,
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
     CONSTRAINT posting_moves_money CHECK ((amount > 0))
 );
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN ledger_sequence SET STATISTICS 10;
@@ -468,6 +488,9 @@ ALTER TABLE ONLY ledger.posting_default ALTER COLUMN reference SET STATISTICS 10
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN original_transaction_id SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN metadata SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN details SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN line SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN overdraws SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN shown SET STATISTICS 10;
 
 CREATE TABLE ledger.refusal (
     ledger_sequence bigint NOT NULL,
@@ -486,6 +509,7 @@ CREATE TABLE ledger.refusal (
     reference text,
     metadata text,
     details text,
+    shown text,
     CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
 )
 PARTITION BY RANGE (decided_at);
@@ -507,6 +531,7 @@ CREATE TABLE ledger.refusal_default (
     reference text,
     metadata text,
     details text,
+    shown text,
     CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
 );
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN ledger_sequence SET STATISTICS 10;
@@ -525,6 +550,7 @@ ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN channel SET STATISTICS 10;
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN reference SET STATISTICS 10;
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN metadata SET STATISTICS 10;
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN details SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN shown SET STATISTICS 10;
 
 CREATE TABLE ledger.repeat (
     source_id integer NOT NULL,
@@ -711,7 +737,7 @@ CREATE VIEW reporting.chart_of_accounts AS
 
 CREATE VIEW reporting.entries AS
  SELECT posting.transaction_id,
-    side.line,
+    ((2 * (posting.line - 1)) + side.line) AS line,
     (account.name)::text AS account,
     side.direction,
     reporting.major(posting.amount, currency.digits) AS amount,
@@ -719,7 +745,10 @@ CREATE VIEW reporting.entries AS
     reporting.major(side.balance, currency.digits) AS balance_after,
     posting.decided_at AS booked_at,
     posting.value_date,
-    posting.ledger_sequence
+    posting.ledger_sequence,
+    posting.type,
+    posting.channel,
+    posting.reference
    FROM (((ledger.posting
      CROSS JOIN LATERAL ( VALUES (1,posting.debit_account_id,'debit'::text,posting.debit_balance), (2,posting.credit_account_id,'credit'::text,posting.credit_balance)) side(line, account_id, direction, balance))
      JOIN ledger.account ON ((account.account_id = side.account_id)))
@@ -730,10 +759,23 @@ CREATE VIEW reporting.payments AS
     posting.type,
     'posted'::text AS outcome,
     NULL::text AS reason,
-    reporting.major(posting.amount, currency.digits) AS amount,
-    posting.currency,
-    (debit.name)::text AS debit_account,
-    (credit.name)::text AS credit_account,
+        CASE
+            WHEN (posting.type <> 'journal'::text) THEN reporting.major(posting.amount, currency.digits)
+            ELSE NULL::numeric
+        END AS amount,
+        CASE
+            WHEN (posting.type <> 'journal'::text) THEN posting.currency
+            ELSE NULL::text
+        END AS currency,
+        CASE
+            WHEN (posting.type <> 'journal'::text) THEN (debit.name)::text
+            ELSE NULL::text
+        END AS debit_account,
+        CASE posting.type
+            WHEN 'journal'::text THEN NULL::text
+            WHEN 'fx.transfer'::text THEN ((posting.shown)::jsonb ->> 'credit_account'::text)
+            ELSE (credit.name)::text
+        END AS credit_account,
     posting.decided_at,
     posting.ledger_sequence,
     source.topic,
@@ -741,12 +783,16 @@ CREATE VIEW reporting.payments AS
     posting.source_offset AS "offset",
     NULL::text AS account,
     posting.channel,
-    posting.reference
+        CASE
+            WHEN (posting.type = 'journal'::text) THEN ((posting.details)::jsonb ->> 'reference'::text)
+            ELSE posting.reference
+        END AS reference
    FROM ((((ledger.posting
      JOIN ledger.currency ON ((currency.code = posting.currency)))
      JOIN ledger.account debit ON ((debit.account_id = posting.debit_account_id)))
      JOIN ledger.account credit ON ((credit.account_id = posting.credit_account_id)))
      JOIN ledger.source ON ((source.source_id = posting.source_id)))
+  WHERE (posting.line = 1)
 UNION ALL
  SELECT change.transaction_id,
     change.type,
@@ -849,10 +895,10 @@ ALTER TABLE ONLY ledger."position"
     ADD CONSTRAINT position_source_id_key UNIQUE (source_id);
 
 ALTER TABLE ONLY ledger.posting
-    ADD CONSTRAINT posting_once PRIMARY KEY (ledger_sequence, decided_at);
+    ADD CONSTRAINT posting_once PRIMARY KEY (ledger_sequence, decided_at, line);
 
 ALTER TABLE ONLY ledger.posting_default
-    ADD CONSTRAINT posting_default_pkey PRIMARY KEY (ledger_sequence, decided_at);
+    ADD CONSTRAINT posting_default_pkey PRIMARY KEY (ledger_sequence, decided_at, line);
 
 ALTER TABLE ONLY ledger.refusal
     ADD CONSTRAINT refusal_once PRIMARY KEY (ledger_sequence, decided_at);

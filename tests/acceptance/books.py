@@ -21,7 +21,7 @@ SPAN = re.compile(rb"(?<=-)[0-9a-f]{16}(?=-[0-9a-f]{2}$)")
 RECORDED = """
 SELECT source.topic, source.partition, recorded.source_offset AS "offset", count(*) AS records
 FROM (
-    SELECT source_id, source_offset FROM ledger.posting
+    SELECT source_id, source_offset FROM ledger.posting WHERE line = 1
     UNION ALL SELECT source_id, source_offset FROM ledger.refusal
     UNION ALL SELECT source_id, source_offset FROM ledger.account_change
     UNION ALL SELECT source_id, source_offset FROM ledger.repeat

@@ -10,23 +10,32 @@ import pytest
 from processor.contract_page import render_catalogue, replace_catalogue
 from processor.contracts import contract_folders, load_contract
 from processor.core import kinds
-from processor.core.commands import Command, content
+from processor.core.commands import Command, JournalLine, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
 from processor.core.money import AMOUNT_MINOR_MAX
 from processor.core.outcomes import DeadLetterEvent, OutcomeEvent
+from processor.core.own_accounts import kind_of_own
 from processor.core.reading import METADATA_BYTES_MAX
 from processor.core.reasons import Reason
+from processor.core.shown import Line
 
 CONTRACT = load_contract()
 SCHEMAS = contract_folders()[0]
 DECODER = Decoder(CONTRACT, command_bytes_max=65_536)
 KINDS = sorted(CONTRACT.commands)
-STRUCT_NAMES = {
-    "transaction_id": "transaction_id",
-    "valid_until": "valid_until_us",
-    "overdraft_limit": "overdraft_limit_minor",
+OPTIONAL: dict[str, dict[str, object]] = {
+    "deposit": {"debit_account": "nostro"},
+    "withdrawal": {"credit_account": "nostro"},
+    "reversal": {"on_shortfall": "overdraw"},
+    "journal": {"on_shortfall": "overdraw"},
+    "fx.transfer": {
+        "fixed_side": "credit",
+        "amount": "100.01",
+        "credit_amount": "108.26",
+    },
 }
+"""Fields that an example leaves out, with values that are no default."""
 
 
 def decoded(document: dict[str, Any]) -> Command:
@@ -37,6 +46,12 @@ def decoded(document: dict[str, Any]) -> Command:
     return command
 
 
+def name_of_field(name: str) -> str:
+    """Give the schema's name of a Struct's field."""
+    plain = name.removesuffix("_us").removesuffix("_minor")
+    return "on_shortfall" if plain == "overdraws" else plain
+
+
 def example(kind: str) -> dict[str, Any]:
     """Give the example that stands in the schema of a type."""
     found: dict[str, Any] = CONTRACT.command_schemas[kind]["examples"][0]
@@ -45,14 +60,18 @@ def example(kind: str) -> dict[str, Any]:
 
 def test_the_chart_of_accounts_is_one_list() -> None:
     """The data file, the schema's enum and the code's table name the same kinds and limits."""
-    file = json.loads((SCHEMAS / "chart_of_accounts.v1.json").read_bytes())["kinds"]
+    chart = json.loads((SCHEMAS / "chart_of_accounts.v1.json").read_bytes())
+    file, own = chart["kinds"], chart["own"]
     schema = CONTRACT.command_schemas["account.open"]
     without_overdraft = schema["if"]["properties"]["kind"]["enum"]
 
-    assert list(file) == list(kinds.KINDS) == schema["properties"]["kind"]["enum"]
+    openable = schema["properties"]["kind"]["enum"]
+    assert list(file) == list(kinds.KINDS)
+    assert [kind for kind in file if kind not in own] == openable
+    assert {kind_of_own(f"{kind}-EUR") for kind in own} == set(own)
     for kind, entry in file.items():
         assert kinds.KINDS[kind] == kinds.Kind(entry["limited"], entry["may_overdraw"])
-        assert (kind in without_overdraft) == (not entry["may_overdraw"])
+        assert (kind in without_overdraft) == (kind in openable and not entry["may_overdraw"])
 
 
 def test_the_currencies_are_one_list() -> None:
@@ -78,12 +97,24 @@ def test_currencies_have_the_digits_of_iso_4217(currency: str, digits: int) -> N
 def test_fields_of_schema_and_struct_agree(kind: str) -> None:
     """Each field of the schema is one of the Struct, and the other way round."""
     schema = CONTRACT.command_schemas[kind]
-    fields = {
-        name.removesuffix("_us").removesuffix("_minor")
-        for name in type(decoded(example(kind))).__struct_fields__
-    }
+    fields = {name_of_field(name) for name in type(decoded(example(kind))).__struct_fields__}
 
-    assert set(schema["properties"]) - {"type"} == fields - {"fingerprint"}
+    never = {"on_shortfall"} if kind == "refund" else set()
+    assert (set(schema["properties"]) - {"type"}) | never == fields - {"fingerprint"}
+
+
+def test_fields_of_a_line_agree_with_the_schema() -> None:
+    """As it is read, and as an outcome shows it."""
+    asked = CONTRACT.command_schemas["journal"]["properties"]["lines"]["items"]
+    shown = CONTRACT.schemas["payment_outcome"]["properties"]["lines"]["items"]
+    always = [field.encode_name for field in msgspec.structs.fields(Line) if field.required]
+
+    assert list(asked["properties"]) == [
+        name_of_field(name) for name in JournalLine.__struct_fields__
+    ]
+    assert list(shown["properties"]) == list(Line.__struct_fields__) == list(asked["properties"])
+    assert asked["required"] == shown["required"] == always
+    assert (asked["additionalProperties"], shown["additionalProperties"]) == (False, False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,11 +127,8 @@ def test_the_content_leaves_out_what_the_schema_marks_and_nothing_else(kind: str
         "valid_until": "2026-11-21T10:05:00Z",
         "reference": "r",
         "metadata": {"a": "b"},
+        **OPTIONAL.get(kind, {}),
     }
-    if kind == "deposit":
-        everything["debit_account"] = "nostro"
-    if kind == "withdrawal":
-        everything["credit_account"] = "nostro"
 
     assert set(properties) == set(everything)
     assert {"requested_at", "valid_until"} == marked
@@ -206,3 +234,15 @@ def test_each_part_of_a_schema_refuses_something(kind: str) -> None:
 
         assert isinstance(invalid, Invalid)
         assert (InvalidReason.SCHEMA, f"/{name}") == (invalid.reason, invalid.pointer)
+
+
+@pytest.mark.parametrize("field", example("journal")["lines"][2])
+def test_each_part_of_a_line_refuses_something(field: str) -> None:
+    """Each field of a line, set to a number, is refused where it stands."""
+    document = example("journal")
+    lines = [*document["lines"][:2], {**document["lines"][2], field: 7}]
+
+    invalid = DECODER.decode(json.dumps({**document, "lines": lines}).encode())
+
+    assert isinstance(invalid, Invalid)
+    assert (InvalidReason.SCHEMA, f"/lines/2/{field}") == (invalid.reason, invalid.pointer)

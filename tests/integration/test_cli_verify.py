@@ -14,9 +14,10 @@ from processor import settings as settings_module
 from processor.audit.finding import FAULTS_SHOWN_MAX, Finding
 from processor.audit.run import Scope, verify
 from processor.contracts import load_contract
+from tests.builders import Desk, journal, line, told
 from tests.integration.command_line import CommandLine
 from tests.integration.filled import GIVEN_BACK, PAID, REFUSED, fill
-from tests.integration.ledgers import copied, settings_for
+from tests.integration.ledgers import copied, postgres_backend, settings_for
 
 BALANCE = "books balance"
 SUMS = "balances are the sum of the entries"
@@ -206,8 +207,47 @@ async def test_what_is_wrong_is_found_and_named(filled: str, tmp_path: Path, wha
     findings = await found(filled, tmp_path)
 
     assert {one.check for one in findings.values() if not one.holds} == expected.keys()
-    for check, line in expected.items():
-        assert any(line in fault for fault in findings[check].faults), findings[check].faults
+    for check, wrong in expected.items():
+        assert any(wrong in fault for fault in findings[check].faults), findings[check].faults
+
+
+SPLIT = journal(line("anna", "debit", "5.00"), line("bert", "credit", "5.00"))
+SPLIT_ID = SPLIT["transaction_id"]
+OF_SECOND = f"WHERE transaction_id = '{SPLIT_ID}' AND line = 2"
+WRONG_LINES = {
+    "a line lost from between": (
+        f"UPDATE ledger.posting SET line = 3 {OF_SECOND}",
+        f"transaction {SPLIT_ID}: line 3 has no line before it",
+    ),
+    "a line of another command": (
+        f"UPDATE ledger.posting SET source_offset = 3 {OF_SECOND}",
+        f"transaction {SPLIT_ID}: line 2 is not of the same command as the line before it",
+    ),
+    "a line of another type": (
+        f"UPDATE ledger.posting SET type = 'transfer' {OF_SECOND}",
+        f"transaction {SPLIT_ID}: line 2 is not of the same command as the line before it",
+    ),
+}
+"""What can be wrong with the lines of a journal of two."""
+
+
+@pytest.mark.parametrize("what", WRONG_LINES)
+async def test_lines_that_do_not_follow_each_other_are_found(
+    filled: str, tmp_path: Path, what: str
+) -> None:
+    """A journal passes every check until one of its lines is not where it was written."""
+    async with postgres_backend(filled) as backend:
+        desk = Desk(await backend.connect())
+        partition = await desk.claim()
+        assert [told(one) for one in await desk.post(partition.add(SPLIT))] == ["posted"]
+    before = await found(filled, tmp_path)
+    sql, expected = WRONG_LINES[what]
+    await tamper(filled, sql)
+    after = await found(filled, tmp_path)
+
+    assert [one.check for one in before.values() if not one.holds] == []
+    assert [one.check for one in after.values() if not one.holds] == [IDS]
+    assert after[IDS].faults == [expected]
 
 
 async def test_only_the_first_faults_are_shown_and_all_are_counted(

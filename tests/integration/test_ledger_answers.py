@@ -13,9 +13,14 @@ from tests.builders import (
     closing,
     deposit,
     freeze,
+    fx,
+    journal,
     limit,
+    line,
     new_id,
     opening,
+    payment,
+    refund,
     reversal,
     told,
     transfer,
@@ -27,7 +32,17 @@ from tests.integration.ledgers import Backend
 ANNA, BERT = opening("anna"), opening("bert", overdraft_limit="50.00")
 FUNDS = deposit("anna", "100.00", reference="salary", metadata={"order": "A-17"})
 PAID = transfer("anna", "bert", "30.00", reference="rent")
-GIVEN = [ANNA, BERT, FUNDS, PAID]
+SHOPPED = payment("anna", "shop", "20.00", reference="shoes")
+OTHERS = [opening("shop", kind="merchant"), opening("andy", currency="USD")]
+GIVEN = [ANNA, BERT, FUNDS, PAID, *OTHERS, SHOPPED]
+SPLIT = [
+    line("anna", "debit", "3", reference="yours"),
+    line("bert", "credit", "1.00"),
+    line("andy", "credit", "2.5", "USD"),
+    line("cash-USD", "debit", "2.50", "USD"),
+    line("shop", "credit", "2.00"),
+]
+TOO_MUCH = [line("bert", "debit", "400"), line("shop", "credit", "400")]
 
 EVERY_KIND: list[tuple[str, Document]] = [
     ("posted", opening("carl", currency="JPY", overdraft_limit="500", reference="new")),
@@ -46,6 +61,21 @@ EVERY_KIND: list[tuple[str, Document]] = [
     ("exceeds_original", reversal(FUNDS, "1000")),
     ("currency_mismatch", reversal(FUNDS, "1.125")),
     ("original_not_found", reversal(transfer("a", "b", "1"), "7.125")),
+    ("posted", payment("bert", "shop", "2.5", metadata={"till": "7"})),
+    ("kind_not_allowed", payment("anna", "bert", "1.00", reference="no shop")),
+    ("posted", refund(SHOPPED, "1.5", reference="too small")),
+    ("posted", reversal(SHOPPED, "2.5", on_shortfall="overdraw")),
+    ("posted", refund(SHOPPED, metadata={"why": "broken"})),
+    ("exceeds_original", refund(SHOPPED)),
+    ("not_refundable", refund(PAID, "7.125")),
+    ("posted", journal(*SPLIT, reference="split", metadata={"a": "b"})),
+    ("insufficient_funds", journal(*TOO_MUCH, reference="salaries")),
+    ("posted", journal(*TOO_MUCH, on_shortfall="overdraw", metadata={"by": "core"})),
+    ("insufficient_funds", withdrawal("bert", "0.01")),
+    ("kind_not_allowed", transfer("anna", "clearing-EUR", "0.01")),
+    ("posted", fx("anna", "andy", "2", "2.16", rate="1.0800", reference="holiday")),
+    ("posted", fx("anna", "andy", "1.99", "2.16", fixed_side="credit", rate="1.0833")),
+    ("insufficient_funds", fx("anna", "andy", "100000", "108250", metadata={"a": "b"})),
     ("posted", limit("anna", "50.00")),
     ("posted", freeze("anna", "debit", reference="file 7")),
     ("posted", freeze("anna", "both")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -15,7 +16,11 @@ from tests.builders import (
     Document,
     Partition,
     deposit,
+    journal,
+    line,
     opening,
+    payment,
+    refund,
     reversal,
     told,
     transfer,
@@ -108,6 +113,70 @@ async def test_two_partial_reversals(race: Race, backend: Backend) -> None:
     assert words == [["posted"], ["exceeds_original", "posted"]]
     assert await backend.totals() == {paid["transaction_id"]: 10_000}
     assert await backend.balances() == {"anna": 10_000, "bert": 0, "cash-EUR": -10_000}
+
+
+@pytest.mark.parametrize("is_refund_first", [True, False])
+async def test_a_refund_and_a_reversal(
+    race: Race, backend: Backend, *, is_refund_first: bool
+) -> None:
+    """Of one payment, whichever comes first: together never more than was paid."""
+    paid = payment("anna", "shop", "60.00")
+    shop = opening("shop", kind="merchant")
+    await race.given(opening("anna"), shop, deposit("anna", "60.00"), paid)
+    await race.given(deposit("shop", "60.00"))
+    one, other = (refund, reversal) if is_refund_first else (reversal, refund)
+
+    words = await race.run([one(paid, "40.00")], [other(paid, "20.01"), other(paid), other(paid)])
+
+    assert words == [["posted"], ["exceeds_original", "posted", "exceeds_original"]]
+    assert await backend.balances() == {"anna": 6_000, "shop": 6_000, "cash-EUR": -12_000}
+    assert await backend.totals() == {paid["transaction_id"]: 6_000}
+
+
+def exchanged(one: str, other: str, amount: str) -> Document:
+    """Give a journal from one account to another."""
+    return journal(line(one, "debit", amount), line(other, "credit", amount))
+
+
+async def test_two_journals_with_crossed_accounts(race: Race, backend: Backend) -> None:
+    """The second waits, sees what the first has left, and clearing is made once and even."""
+    await race.given(opening("anna"), opening("bert"), deposit("anna", "10.00"))
+
+    words = await race.run(
+        [exchanged("anna", "bert", "10.00")],
+        [exchanged("bert", "anna", "4.00"), exchanged("anna", "bert", "4.01")],
+    )
+
+    assert words == [["posted"], ["posted", "insufficient_funds"]]
+    assert await backend.balances() == {
+        "anna": 400,
+        "bert": 600,
+        "cash-EUR": -1_000,
+        "clearing-EUR": 0,
+    }
+
+
+async def test_many_journals_with_crossed_accounts(backend: Backend) -> None:
+    """Two workers that take the same accounts in opposite order get through and balance."""
+    desks = [Desk(await backend.connect()) for _ in range(2)]
+    logs = [await desk.claim(at) for at, desk in enumerate(desks)]
+    names = [f"a{number}" for number in range(6)]
+    funds = [deposit(name, "100.00") for name in names]
+    await desks[0].post(logs[0].add(*[opening(name) for name in names], *funds))
+
+    async def work(at: int) -> None:
+        order = names if at == 0 else names[::-1]
+        for one, other in [*pairwise(order)] * 8:
+            (answer,) = await desks[at].post(logs[at].add(exchanged(one, other, "1.00")))
+            assert told(answer) == "posted"
+
+    await asyncio.gather(work(0), work(1))
+
+    assert await backend.balances() == {
+        **dict.fromkeys(names, 10_000),
+        "cash-EUR": -60_000,
+        "clearing-EUR": 0,
+    }
 
 
 async def test_two_withdrawals_of_the_same_money(race: Race, backend: Backend) -> None:

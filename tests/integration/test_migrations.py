@@ -198,6 +198,41 @@ async def _opens(owner: asyncpg.Connection, kind: str, limit: int | None) -> boo
     return True
 
 
+@pytest.mark.parametrize(
+    ("name", "is_own"),
+    [
+        ("clearing-EUR", True),
+        ("position-JPY", True),
+        ("clearing-eur", False),
+        ("position-XAU", False),
+        ("my-position-EUR", False),
+    ],
+)
+async def test_the_names_of_the_banks_own_accounts_must_be_free(
+    database_url: str, owner: asyncpg.Connection, folder: Path, name: str, *, is_own: bool
+) -> None:
+    """An account that was opened under one keeps the migration from going on, in one line."""
+    for path in migrations(folder):
+        if path.name >= "0009":
+            path.unlink()
+    await migrated(database_url, folder)
+    await owner.execute(
+        "INSERT INTO ledger.account (name, currency, kind, overdraft_limit, opened_at)"
+        " VALUES ($1, 'EUR', 'customer', 0, now())",
+        name,
+    )
+
+    said = None
+    try:
+        await migrated(database_url)
+    except ProcessorError as error:
+        said = str(error)
+    last = await owner.fetchval("SELECT max(name) FROM ledger.migration")
+    assert (said is not None, last < "0009") == (is_own, is_own)
+    line = f"the name of account {name} now belongs to an account of the bank's own"
+    assert said in (None, f"PostgreSQL says P0001: {line}")
+
+
 async def test_months_are_made_ahead_and_once(ledger_url: str) -> None:
     """Workers that start together make the same partitions; each refuses changes as the rest."""
     async with postgres_backend(ledger_url) as backend:

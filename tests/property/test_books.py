@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -13,13 +15,16 @@ from hypothesis import strategies as st
 
 from processor.core.answers import Answer, First
 from processor.core.books import BALANCE_MINOR_MAX
-from processor.core.commands import AccountOpen
+from processor.core.commands import AccountOpen, FxTransfer, Journal, Reversal
+from processor.core.kinds import KINDS
 from processor.core.outcomes import Event
 from processor.ledger.memory import MemoryLedger
 from tests.builders import Desk, Document, told, uuid_of
 from tests.property.histories import HISTORIES, Reference, agrees
 
 NOW_US = 1_795_255_200_000_000
+PLAIN = {"deposit", "withdrawal", "transfer", "payment"}
+"""What the bank may turn around."""
 
 pytestmark = pytest.mark.timeout(3_600)  # the long profile takes minutes
 
@@ -69,13 +74,24 @@ def limits_when_decided(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
         decided, ruling = answer.decided, answer.decided.ruling
         found[decided.transaction_id] = limits
         name, limit = ruling.account, None
-        if isinstance(decided.command, AccountOpen) and decided.command.kind != "internal":
-            limit = decided.command.overdraft_limit_minor
+        command = decided.command
+        if isinstance(command, AccountOpen) and KINDS[command.kind].limited:
+            limit = command.overdraft_limit_minor
         elif ruling.change is not None:
             limit = ruling.change.overdraft_limit
         if ruling.reason is None and name is not None and limit is not None:
             limits = {**limits, name: limit}
     return found
+
+
+def overdrawing(answers: Sequence[Answer]) -> set[str]:
+    """Name the transactions that may take what an account lacks."""
+    commands = [answer.decided.command for answer in answers if isinstance(answer, First)]
+    return {
+        command.transaction_id
+        for command in commands
+        if isinstance(command, Journal | Reversal) and command.overdraws
+    }
 
 
 def run(*batches: Sequence[Document]) -> Outcome:
@@ -98,30 +114,62 @@ def test_every_answer_is_the_reference_models(history: list[Document]) -> None:
 
 @given(HISTORIES)
 def test_books_balance_and_limits_hold(history: list[Document]) -> None:
-    """Each currency sums to zero; no debit goes below the limit; no reversal above its payment."""
+    """
+    Each currency sums to zero; no transaction takes an account below its limit unless it says so;
+    clearing accounts hold nothing between transactions.
+    """
     outcome = run(history)
     ledger, limits = outcome.ledger, limits_when_decided(outcome.answers)
-    accounts, entries = ledger.balances(), ledger.entries()
+    accounts, may_overdraw = ledger.balances(), overdrawing(outcome.answers)
     names = {account.account_id: name for name, account in accounts.items()}
 
     for currency in {account.currency for account in accounts.values()}:
         assert sum(a.posted for a in accounts.values() if a.currency == currency) == 0
     running = dict.fromkeys(accounts, 0)
-    for entry in entries:
-        debit, credit = names[entry.debit_account_id], names[entry.credit_account_id]
-        assert accounts[debit].currency == accounts[credit].currency == entry.currency
-        assert (entry.amount > 0, debit != credit) == (True, True)
-        running[debit] -= entry.amount
-        running[credit] += entry.amount
-        assert (running[debit], running[credit]) == (entry.debit_balance, entry.credit_balance)
-        limit = limits[entry.transaction_id].get(debit)
-        assert limit is None or running[debit] >= -limit
-        assert max(abs(running[debit]), abs(running[credit])) <= BALANCE_MINOR_MAX
+    for transaction_id, lines in groupby(ledger.entries(), key=lambda one: one.transaction_id):
+        before = dict(running)
+        for number, entry in enumerate(lines, start=1):
+            debit, credit = names[entry.debit_account_id], names[entry.credit_account_id]
+            assert accounts[debit].currency == accounts[credit].currency == entry.currency
+            assert (entry.amount > 0, debit != credit, entry.line) == (True, True, number)
+            running[debit] -= entry.amount
+            running[credit] += entry.amount
+            assert (running[debit], running[credit]) == (entry.debit_balance, entry.credit_balance)
+            assert max(abs(running[debit]), abs(running[credit])) <= BALANCE_MINOR_MAX
+        for name, posted in running.items():
+            limit = limits[transaction_id].get(name)
+            if posted < before[name] and limit is not None and transaction_id not in may_overdraw:
+                assert posted >= -limit
+            assert accounts[name].kind != "clearing" or posted == 0
     assert running == {name: account.posted for name, account in accounts.items()}
-    for original, total in ledger._tables.reversed_minor.items():
-        given_back = [one.amount for one in entries if one.original_transaction_id == original]
-        (paid,) = [one.amount for one in entries if one.transaction_id == original]
-        assert sum(given_back) == total <= paid
+
+
+@given(HISTORIES)
+def test_no_more_is_given_back_than_was_paid(history: list[Document]) -> None:
+    """By refunds and reversals together, of one movement between two accounts."""
+    outcome = run(history)
+    entries = outcome.ledger.entries()
+    types = {
+        one.decided.transaction_id: one.decided.type
+        for one in outcome.answers
+        if isinstance(one, First)
+    }
+
+    back = [one for one in entries if one.original_transaction_id is not None]
+    totals: Counter[str] = Counter()
+    for one in back:
+        original = one.original_transaction_id or ""
+        (paid,) = [entry for entry in entries if entry.transaction_id == original]
+        totals[original] += one.amount
+        assert totals[original] <= paid.amount
+        sides = (paid.credit_account_id, paid.debit_account_id)
+        assert (one.debit_account_id, one.credit_account_id) == sides
+        allowed = {"payment"} if types[one.transaction_id] == "refund" else PLAIN
+        assert types[original] in allowed
+    assert totals == outcome.ledger._tables.reversed_minor
+    given = {one.transaction_id for one in back}
+    moving = {one.transaction_id for one in entries}
+    assert given == {id_ for id_ in moving if types[id_] in ("reversal", "refund")}
 
 
 @given(HISTORIES)
@@ -166,19 +214,47 @@ def test_repeats_anywhere_give_the_same_books(history: list[Document], seed: int
 
 @given(HISTORIES)
 def test_money_is_only_moved(history: list[Document]) -> None:
-    """What is in the bank is what came in through its cash accounts and did not leave."""
-    ledger = run(history).ledger
-    cash = {account.account_id: name for name, account in ledger.balances().items()}
+    """
+    What is in accounts that were opened came in through cash or by exchange and did not leave; what
+    exchanges moved is in the positions, but for what journals moved there.
+    """
+    outcome = run(history)
+    ledger = outcome.ledger
+    accounts, entries = ledger.balances(), ledger.entries()
+    names = {account.account_id: name for name, account in accounts.items()}
 
-    for currency in ("EUR", "JPY"):
-        came = sum(
-            (cash[one.debit_account_id] == f"cash-{currency}") * one.amount
-            - (cash[one.credit_account_id] == f"cash-{currency}") * one.amount
-            for one in ledger.entries()
+    def came_from(name: str, of: set[str] | None = None) -> int:
+        return sum(
+            ((names[one.debit_account_id] == name) - (names[one.credit_account_id] == name))
+            * one.amount
+            for one in entries
+            if of is None or one.transaction_id in of
         )
+
+    exchanges = {one["transaction_id"] for one in history if one["type"] == "fx.transfer"}
+    for currency in ("EUR", "JPY"):
+        cash, position = f"cash-{currency}", f"position-{currency}"
         held = sum(
             account.posted
-            for name, account in ledger.balances().items()
-            if account.currency == currency and name != f"cash-{currency}"
+            for name, account in accounts.items()
+            if account.currency == currency and name not in (cash, position)
         )
-        assert held == came
+        assert held == came_from(cash) + came_from(position)
+        exchanged = [
+            (one.amount_minor, one.currency, one.credit_amount_minor, one.credit_currency)
+            for one in posted_exchanges(outcome.answers)
+        ]
+        bought = sum(minor for minor, code, *_ in exchanged if code == currency)
+        sold = sum(minor for *_, minor, code in exchanged if code == currency)
+        assert came_from(position, exchanges) == sold - bought
+
+
+def posted_exchanges(answers: Sequence[Answer]) -> list[FxTransfer]:
+    """Give the exchanges that were carried out."""
+    return [
+        answer.decided.command
+        for answer in answers
+        if isinstance(answer, First)
+        and isinstance(answer.decided.command, FxTransfer)
+        and answer.decided.ruling.reason is None
+    ]

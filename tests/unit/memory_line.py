@@ -55,7 +55,7 @@ class MemoryLine:
         """Give what stands in the topics and in the ledger now."""
         opened = {
             **{name: account.currency for name, account in self.books.opened.items()},
-            **{name: name[-3:] for name in self.books.posted if name.startswith("cash-")},
+            **{name: name[-3:] for name in self.books.posted if self.books.is_own(name)},
         }
         balances = [self._balance(name, currency) for name, currency in opened.items()]
         ledger = Ledger(balances, self.payments, self.entries)
@@ -114,28 +114,33 @@ class MemoryLine:
         shown: dict[str, Any] = {} if answer.account is None else {"account": answer.account}
         if answer.changed is not None:
             shown["status"], shown["available"] = answer.changed
-        return shown | {
-            "transaction_id": command.transaction_id,
-            "type": answer.type,
-            "outcome": "rejected" if answer.reason else "posted",
-            "reason": answer.reason,
-            "repeat": False,
-            "differences": [],
-            "ledger_sequence": self._sequence,
-            "decided_at": DECIDED_AT,
-            "amount": answer.amount,
-            "currency": answer.currency,
-            "debit_account": answer.debit_account,
-            "credit_account": answer.credit_account,
-            "channel": command.content["channel"],
-        }
+        return (
+            shown
+            | dict(answer.shown)
+            | {
+                "transaction_id": command.transaction_id,
+                "type": answer.type,
+                "outcome": "rejected" if answer.reason else "posted",
+                "reason": answer.reason,
+                "repeat": False,
+                "differences": [],
+                "ledger_sequence": self._sequence,
+                "decided_at": DECIDED_AT,
+                "amount": answer.amount,
+                "currency": answer.currency,
+                "debit_account": answer.debit_account,
+                "credit_account": answer.credit_account,
+                "channel": command.content["channel"],
+            }
+        )
 
     def _conflict(self, command: Command, position: Position, first: Command) -> dict[str, Any]:
         was, now, event = first.content, command.content, self._events[position]
         cash = f"cash-{now.get('currency')}"
         default = cash if now["type"] in ("deposit", "withdrawal") else None
         kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at", "source")
-        shown = {"account": now["account"]} if "account" in now else {}
+        own = ("account", "lines", "credit_amount", "credit_currency", "rate")
+        shown = {name: now[name] for name in own if name in now}
         return shown | {
             "transaction_id": command.transaction_id,
             "type": now["type"],
@@ -149,7 +154,7 @@ class MemoryLine:
             ],
             "ledger_sequence": None,
             "decided_at": DECIDED_AT,
-            "amount": now.get("amount"),
+            "amount": command.amount_written or now.get("amount"),
             "currency": now.get("currency"),
             "debit_account": now.get("debit_account", default),
             "credit_account": now.get("credit_account", default),
@@ -202,7 +207,6 @@ class MemoryLine:
         )
 
     def _record(self, message: Message, command: Command, answer: Answer) -> None:
-        digits = DIGITS.get(answer.currency or "", 0)
         self.payments.append(
             Payment(
                 command.transaction_id,
@@ -221,10 +225,11 @@ class MemoryLine:
             )
         )
         for line, entry in enumerate(answer.entries, 1):
+            digits = DIGITS[entry.currency]
             amount = major_of(entry.minor, digits)
             after = major_of(entry.balance_after, digits)
             row = (command.transaction_id, line, entry.account, entry.direction, amount)
-            self.entries.append(Entry(*row, answer.currency or "", after))
+            self.entries.append(Entry(*row, entry.currency, after))
 
     def _balance(self, name: str, currency: str) -> Balance:
         account, posted = self.books.account(name), self.books.posted.get(name, 0)

@@ -161,23 +161,21 @@ def test_what_is_shown_of_a_movement() -> None:
     ruling = books.ruling(deposit("anna", "1.5"))
     shown = (ruling.amount, ruling.currency, ruling.debit_account, ruling.credit_account)
     assert (ruling.reason, *shown) == (None, "1.50", "EUR", "cash-EUR", "anna")
-    assert (ruling.posting is not None, ruling.account) == (True, None)
+    assert (len(ruling.postings) == 1, ruling.account) == (True, None)
 
     ruling = books.ruling(withdrawal("yoko", "101", currency="JPY"))
     shown = (ruling.amount, ruling.currency, ruling.debit_account, ruling.credit_account)
     assert (ruling.reason, *shown) == ("insufficient_funds", "101", "JPY", "yoko", "cash-JPY")
-    assert ruling.posting is None
+    assert ruling.postings == ()
 
 
 def test_a_posting_holds_both_balances_after_it() -> None:
     """As they are after this very posting, whatever the batch does next."""
     books = bank()
 
-    first = books.ruling(transfer("anna", "bert", "30.00")).posting
-    second = books.ruling(transfer("anna", "bert", "1.00")).posting
+    (first,) = books.ruling(transfer("anna", "bert", "30.00")).postings
+    (second,) = books.ruling(transfer("anna", "bert", "1.00")).postings
 
-    assert first is not None
-    assert second is not None
     assert (first.amount, first.debit_balance, first.credit_balance) == (30_00, 70_00, 30_00)
     assert (second.amount, second.debit_balance, second.credit_balance) == (1_00, 69_00, 31_00)
 
@@ -190,6 +188,7 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "original_not_found",
         "original_not_posted",
         "not_reversible",
+        "not_refundable",
         "account_not_found",
         "account_closed",
         "account_frozen",

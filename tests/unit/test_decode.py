@@ -233,7 +233,7 @@ def test_amounts_have_the_digits_of_their_currency(
         (b"1e999", "schema", ""),
         (b"true", "schema", ""),
         (b"{}", "schema", ""),
-        (b'{"type": "payment"}', "unknown_type", "/type"),
+        (b'{"type": "gift"}', "unknown_type", "/type"),
         (b'{"type": ""}', "unknown_type", "/type"),
         (b'{"type": "Transfer"}', "unknown_type", "/type"),
         (b'{"type": "transfer\\u0000"}', "unknown_type", "/type"),

@@ -75,7 +75,7 @@ def test_a_transfer_moves_money(bank: Bank) -> None:
         "a",
         "b",
         None,
-        (Entry("a", "debit", 3050, 6950), Entry("b", "credit", 3050, 3050)),
+        (Entry("a", "debit", 3050, 6950, "EUR"), Entry("b", "credit", 3050, 3050, "EUR")),
     )
     assert bank.books.posted == {"a": 6950, "b": 3050, "j": 0, "cash-EUR": -10000}
 

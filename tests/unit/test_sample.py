@@ -20,6 +20,7 @@ REASONS = {
     "rejected:original_not_found",
     "rejected:original_not_posted",
     "rejected:not_reversible",
+    "rejected:not_refundable",
     "rejected:account_not_found",
     "rejected:account_closed",
     "rejected:account_frozen",

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Ruling
+from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
 from processor.core.currencies import DIGITS
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
+from processor.core.own_accounts import CLEARING
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
         or refusal_of_sides(debit, credit, currency)
         or refusal_of_amount(debit, credit, amount)
     )
-    posting = None
+    postings: tuple[Posting, ...] = ()
     if reason is None:
         assert debit is not None, "sides were checked"
         assert credit is not None, "sides were checked"
-        posting = books.move(debit, credit, amount)
+        postings = (books.move(debit, credit, amount),)
     shown = to_major(amount, DIGITS[currency])
-    return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, posting)
+    return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, postings)
 
 
 def as_asked(command: Movement) -> Ruling:
@@ -51,22 +52,33 @@ def refusal_of_sides(debit: Account | None, credit: Account | None, currency: st
     if debit is None or credit is None:
         return Reason.ACCOUNT_NOT_FOUND
     if debit.status != "open" or credit.status != "open":
-        if CLOSED in (debit.status, credit.status):
-            return Reason.ACCOUNT_CLOSED
-        if stops(debit.status, "debit") or stops(credit.status, "credit"):
-            return Reason.ACCOUNT_FROZEN
+        stopped = _stopped(debit, credit)
+        if stopped is not None:
+            return stopped
     if debit.currency != currency or credit.currency != currency:
         return Reason.CURRENCY_MISMATCH
     if debit is credit:
         return Reason.SAME_ACCOUNT
+    if CLEARING in (debit.kind, credit.kind):
+        return Reason.KIND_NOT_ALLOWED
     return None
 
 
-def refusal_of_amount(debit: Account | None, credit: Account | None, amount: int) -> Reason | None:
-    """Check funds and bounds of two sides that passed `refusal_of_sides`."""
+def _stopped(debit: Account, credit: Account) -> Reason | None:
+    if CLOSED in (debit.status, credit.status):
+        return Reason.ACCOUNT_CLOSED
+    if stops(debit.status, "debit") or stops(credit.status, "credit"):
+        return Reason.ACCOUNT_FROZEN
+    return None
+
+
+def refusal_of_amount(
+    debit: Account | None, credit: Account | None, amount: int, *, overdraws: bool = False
+) -> Reason | None:
+    """Check funds, unless lacking them is allowed, and bounds of sides that were checked."""
     assert debit is not None, "sides are checked first"
     assert credit is not None, "sides are checked first"
-    if debit.lacks(amount):
+    if not overdraws and debit.lacks(amount):
         return Reason.INSUFFICIENT_FUNDS
     if debit.posted - amount < -BALANCE_MINOR_MAX or credit.posted + amount > BALANCE_MINOR_MAX:
         return Reason.BALANCE_OVERFLOW

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.core.books import Account, Books, Ruling
-from processor.core.commands import CASH_PREFIX
 from processor.core.kinds import KINDS
+from processor.core.own_accounts import CASH_PREFIX
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:

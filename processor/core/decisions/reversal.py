@@ -1,29 +1,37 @@
 """
-`reversal`: gives back a posted payment, whole or in part, never more than the original in total.
+`reversal` and `refund`: give back a posted payment, whole or in part, together never more than the
+original.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from processor.core.books import Books, Decided, Posting, Ruling
+from processor.core.commands import Deposit, Payment, Refund, Transfer, Withdrawal
 from processor.core.currencies import DIGITS
 from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
 from processor.core.money import to_major, to_minor
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from processor.core.commands import Reversal
+    from processor.core.commands import GivesBack
 
-REVERSAL = "reversal"
+REFUNDABLE: Final = frozenset({Payment.TYPE})
+"""Types of commands whose payee may give the money back."""
+
+REVERSIBLE: Final = REFUNDABLE | {Deposit.TYPE, Withdrawal.TYPE, Transfer.TYPE}
+"""Types of commands that the bank may turn around."""
 
 
-def original_of(command: Reversal) -> str:
+def original_of(command: GivesBack) -> str:
     """Name the payment whose recorded answer must be read."""
     return command.original_transaction_id
 
 
-def decide(command: Reversal, books: Books, refused: Reason | None) -> Ruling:
+def decide(command: GivesBack, books: Books, refused: Reason | None) -> Ruling:
     """
     Move the money back from the original's credit to its debit account unless a rule forbids it.
     """
@@ -32,9 +40,12 @@ def decide(command: Reversal, books: Books, refused: Reason | None) -> Ruling:
         return Ruling(refused or Reason.ORIGINAL_NOT_FOUND, command.amount)
     first = original.ruling
     amount = _amount_minor(command, original, books)
-    outcome = refused or _refusal_of_original(original) or _give_back(original, amount, books)
+    outcome = (
+        refused
+        or _refusal_of_original(command, original)
+        or _give_back(command, original, amount, books)
+    )
     reason = outcome if isinstance(outcome, Reason) else None
-    posting = outcome if isinstance(outcome, Posting) else None
     return Ruling(
         reason,
         _shown(command, amount, first.currency, reason),
@@ -43,24 +54,26 @@ def decide(command: Reversal, books: Books, refused: Reason | None) -> Ruling:
         first.debit_account,
         None,
         amount if reason is None else None,
-        posting,
+        () if isinstance(outcome, Reason) else (outcome,),
     )
 
 
-def as_asked(command: Reversal) -> Ruling:
+def as_asked(command: GivesBack) -> Ruling:
     """Show what the command asks for; accounts and currency are the original's to tell."""
     return Ruling(None, command.amount)
 
 
-def _refusal_of_original(original: Decided) -> Reason | None:
+def _refusal_of_original(command: GivesBack, original: Decided) -> Reason | None:
     if original.ruling.reason is not None:
         return Reason.ORIGINAL_NOT_POSTED
-    if original.type == REVERSAL or original.ruling.amount_minor is None:
-        return Reason.NOT_REVERSIBLE
-    return None
+    if isinstance(command, Refund):
+        return None if original.type in REFUNDABLE else Reason.NOT_REFUNDABLE
+    return None if original.type in REVERSIBLE else Reason.NOT_REVERSIBLE
 
 
-def _give_back(original: Decided, amount: int | None, books: Books) -> Posting | Reason:
+def _give_back(
+    command: GivesBack, original: Decided, amount: int | None, books: Books
+) -> Posting | Reason:
     first = original.ruling
     assert first.credit_account is not None, "a posted movement has both sides"
     assert first.debit_account is not None, "a posted movement has both sides"
@@ -74,12 +87,17 @@ def _give_back(original: Decided, amount: int | None, books: Books) -> Posting |
     left = _left(original, books)
     if left == 0 or amount > left:
         return Reason.EXCEEDS_ORIGINAL
-    reason = refusal_of_amount(giver, receiver, amount)
+    reason = refusal_of_amount(giver, receiver, amount, overdraws=command.overdraws)
     if reason is not None:
         return reason
     assert giver is not None, "sides were checked"
     assert receiver is not None, "sides were checked"
-    return books.move(giver, receiver, amount, original.transaction_id)
+    books.give_back(original.transaction_id, amount)
+    return msgspec.structs.replace(
+        books.move(giver, receiver, amount),
+        original_transaction_id=original.transaction_id,
+        overdraws=command.overdraws,
+    )
 
 
 def _left(original: Decided, books: Books) -> int:
@@ -87,7 +105,7 @@ def _left(original: Decided, books: Books) -> int:
     return (original.ruling.amount_minor or 0) - given_back
 
 
-def _amount_minor(command: Reversal, original: Decided, books: Books) -> int | None:
+def _amount_minor(command: GivesBack, original: Decided, books: Books) -> int | None:
     """
     Give the amount in the original's minor units; None where it is written with more digits than
     those.
@@ -101,11 +119,10 @@ def _amount_minor(command: Reversal, original: Decided, books: Books) -> int | N
 
 
 def _shown(
-    command: Reversal, amount: int | None, currency: str | None, reason: Reason | None
+    command: GivesBack, amount: int | None, currency: str | None, reason: Reason | None
 ) -> str | None:
     """
-    Give the amount as the event shows it: canonical; as given or null where the reversal was
-    refused.
+    Give the amount as the event shows it: canonical; as given or null where it was refused.
     """
     if command.amount is None and reason is not None:
         return None

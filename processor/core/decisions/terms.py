@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from processor.core.books import Account, Books, Ruling
-from processor.core.commands import CASH_PREFIX
 from processor.core.kinds import KINDS
+from processor.core.own_accounts import kind_of_own
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def decide_close(command: AccountClose, books: Books, refused: Reason | None) ->
     if account is not None and reason is None:
         if account.status != "open":
             reason = Reason.ACCOUNT_FROZEN
-        elif _is_cash(account):
+        elif kind_of_own(account.name) is not None:
             reason = Reason.KIND_NOT_ALLOWED
         elif account.posted != 0 or account.held != 0:
             reason = Reason.ACCOUNT_NOT_EMPTY
@@ -102,7 +102,7 @@ def _decide_sides(
 ) -> Ruling:
     account = books.account(command.account)
     reason = refused or _refusal_of_account(account)
-    if reason is None and account is not None and _is_cash(account):
+    if reason is None and account is not None and kind_of_own(account.name) is not None:
         reason = Reason.KIND_NOT_ALLOWED
     if account is None or reason is not None:
         return _refused(command, account, reason)
@@ -114,11 +114,6 @@ def _refusal_of_account(account: Account | None) -> Reason | None:
     if account is None:
         return Reason.ACCOUNT_NOT_FOUND
     return Reason.ACCOUNT_CLOSED if account.status == CLOSED else None
-
-
-def _is_cash(account: Account) -> bool:
-    """The cash account of a currency: every deposit without a named payer goes through it."""
-    return account.name == CASH_PREFIX + account.currency
 
 
 def _refused(command: AccountTerms, account: Account | None, reason: Reason | None) -> Ruling:

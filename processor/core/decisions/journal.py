@@ -1,0 +1,107 @@
+"""
+`journal`: many lines that are posted together or not at all, and that balance in each currency.
+
+Each line is a posting between its account and the clearing account of its currency, so the
+statement of an account shows the line as it was given, and the clearing account ends at zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
+from processor.core.currencies import DIGITS
+from processor.core.decisions.terms import CLOSED, stops
+from processor.core.money import to_major
+from processor.core.own_accounts import CLEARING, CLEARING_PREFIX
+from processor.core.reasons import Reason
+from processor.core.shown import SIDELESS, Line, Shown
+
+if TYPE_CHECKING:
+    from processor.core.commands import Journal, JournalLine
+
+
+def accounts_of(command: Journal) -> tuple[str, ...]:
+    """Name what must be read and locked: the account of each line, and the clearing accounts."""
+    clearing = {CLEARING_PREFIX + line.currency for line in command.lines}
+    return (*{line.account for line in command.lines}, *clearing)
+
+
+def decide(command: Journal, books: Books, refused: Reason | None) -> Ruling:
+    """Post every line unless a rule forbids one of them."""
+    reason = refused or _refusal(command, books)
+    if reason is not None:
+        return Ruling(reason, shown=_shown(command))
+    postings = tuple(_post(line, command, books) for line in command.lines)
+    return Ruling(None, postings=postings, shown=_shown(command))
+
+
+def as_asked(command: Journal) -> Ruling:
+    """Show what the command asks for."""
+    return Ruling(None, shown=_shown(command))
+
+
+def _shown(command: Journal) -> Shown:
+    lines = [
+        Line(
+            line.account,
+            line.direction,
+            to_major(line.amount_minor, DIGITS[line.currency]),
+            line.currency,
+            msgspec.UNSET if line.reference is None else line.reference,
+        )
+        for line in command.lines
+    ]
+    return msgspec.structs.replace(SIDELESS, lines=lines)
+
+
+def _refusal(command: Journal, books: Books) -> Reason | None:
+    """Check all lines for the first reason, then for the second, in the order of `Reason`."""
+    sides = [(line, books.account(line.account)) for line in command.lines]
+    found = [(line, account) for line, account in sides if account is not None]
+    if len(found) < len(sides):
+        return Reason.ACCOUNT_NOT_FOUND
+    if any(account.status == CLOSED for _, account in found):
+        return Reason.ACCOUNT_CLOSED
+    if any(stops(account.status, line.direction) for line, account in found):
+        return Reason.ACCOUNT_FROZEN
+    if any(account.currency != line.currency for line, account in found):
+        return Reason.CURRENCY_MISMATCH
+    if any(account.kind == CLEARING for _, account in found):
+        return Reason.KIND_NOT_ALLOWED
+    return _refusal_of_sums(command, {account.name: account for _, account in found})
+
+
+def _refusal_of_sums(command: Journal, accounts: dict[str, Account]) -> Reason | None:
+    """Check what becomes of each account by all lines together."""
+    changes = dict.fromkeys(accounts, 0)
+    for line in command.lines:
+        changes[line.account] += _signed(line)
+    if not command.overdraws and any(
+        change < 0 and accounts[name].lacks(-change) for name, change in changes.items()
+    ):
+        return Reason.INSUFFICIENT_FUNDS
+    if any(
+        abs(accounts[name].posted + change) > BALANCE_MINOR_MAX for name, change in changes.items()
+    ):
+        return Reason.BALANCE_OVERFLOW
+    return None
+
+
+def _signed(line: JournalLine) -> int:
+    return line.amount_minor if line.direction == "credit" else -line.amount_minor
+
+
+def _post(line: JournalLine, command: Journal, books: Books) -> Posting:
+    account = books.account(line.account)
+    clearing = books.account(CLEARING_PREFIX + line.currency)
+    assert account is not None, "every line's account was checked"
+    assert clearing is not None, "every currency has a clearing account"
+    sides = (account, clearing) if line.direction == "debit" else (clearing, account)
+    return msgspec.structs.replace(
+        books.move(*sides, line.amount_minor),
+        reference=line.reference,
+        overdraws=command.overdraws,
+    )

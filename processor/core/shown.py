@@ -1,0 +1,48 @@
+"""
+What the outcomes of some kinds of commands show besides what all of them do.
+
+It is recorded as it was shown, so that a repeat shows the same. Where it names a field that every
+outcome has, it wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+
+class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A line of a journal. `amount` is canonical: major units with exactly the digits."""
+
+    account: str
+    direction: str
+    amount: str
+    currency: str
+    reference: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Fields of an outcome, under their names in `payment_outcome.v1.json`."""
+
+    amount: str | msgspec.UnsetType | None = msgspec.UNSET
+    currency: str | msgspec.UnsetType | None = msgspec.UNSET
+    debit_account: str | msgspec.UnsetType | None = msgspec.UNSET
+    credit_account: str | msgspec.UnsetType | None = msgspec.UNSET
+    lines: Sequence[Line] | msgspec.UnsetType = msgspec.UNSET
+    credit_amount: str | msgspec.UnsetType = msgspec.UNSET
+    credit_currency: str | msgspec.UnsetType = msgspec.UNSET
+    rate: str | msgspec.UnsetType = msgspec.UNSET
+
+    def fields(self) -> dict[str, Any]:
+        """Give what is set, by its name."""
+        found = msgspec.structs.asdict(self)
+        return {name: value for name, value in found.items() if value is not msgspec.UNSET}
+
+
+SIDELESS: Final = Shown(amount=None, currency=None, debit_account=None, credit_account=None)
+"""What has no single amount and no two sides: a journal."""
+
+encode_shown: Final = msgspec.json.Encoder().encode
+decode_shown: Final = msgspec.json.Decoder(Shown).decode
