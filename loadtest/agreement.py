@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from loadtest.message import Message, Position
+from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read, time_us
-from loadtest.reference.model import Answer, Books
+from loadtest.reference.holds import shown_of
+from loadtest.reference.model import Books
 from loadtest.reporting import Ledger
 from loadtest.views import First, view_differences
 
@@ -311,7 +313,10 @@ def _asked(command: Command) -> Answer:
     """
     content = command.content
     currency = content.get("currency")
-    own = ("lines", "credit_amount", "credit_currency", "rate")
+    own = ("lines", "credit_amount", "credit_currency", "rate", "hold_transaction_id")
+    shown = {name: content[name] for name in own if name in content}
+    if content["type"] == "hold.place":
+        shown = shown_of(content)
     cash = f"cash-{currency}" if content["type"] in ("deposit", "withdrawal") else None
     return Answer(
         type=content["type"],
@@ -322,7 +327,7 @@ def _asked(command: Command) -> Answer:
         debit_account=content.get("debit_account", cash),
         credit_account=content.get("credit_account", cash),
         account=content.get("account"),
-        shown={name: content[name] for name in own if name in content},
+        shown=shown,
     )
 
 

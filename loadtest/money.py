@@ -35,7 +35,7 @@ def payments(world: World) -> Script:
     payer = world.payer(0, shop.currency)
     other = world.payee(shop.currency, payer)
     told.append((_payment(world, payer, other, world.minor()), "rejected:kind_not_allowed"))
-    return _told(world, shop, *told)
+    return world.told(shop, *told)
 
 
 def refunds(world: World) -> Script:
@@ -47,8 +47,7 @@ def refunds(world: World) -> Script:
     part = world.pen.amount(part_minor, shop.currency)
     beyond = world.pen.amount(minor - 2 * part_minor + 1, shop.currency)
     first = _refund(world, paid, part)
-    return _told(
-        world,
+    return world.told(
         shop,
         (world.opening(shop, kind="merchant"), "posted"),
         (paid, "posted"),
@@ -68,8 +67,7 @@ def refund_without_funds(world: World) -> Script:
     """Let a merchant spend what it is to refund; the bank takes it back all the same."""
     shop, minor = world.newcomer("shop", world.currency()), world.minor()
     paid, payer = _paid(world, shop, minor)
-    return _told(
-        world,
+    return world.told(
         shop,
         (world.opening(shop, kind="merchant"), "posted"),
         (paid, "posted"),
@@ -86,8 +84,7 @@ def reversal_overdraws(world: World) -> Script:
     payer = world.payer(minor, account.currency)
     paid = world.transfer(payer, account, minor)
     world.moved(payer, account, minor, account.currency)
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (paid, "posted"),
@@ -130,8 +127,7 @@ def payroll(world: World) -> Script:
     ]
     lines.insert(world.rng.randrange(EMPLOYEES), _line(world, employer, "debit", total))
     early, paid = (_journal(world, lines, reference="November") for _ in range(2))
-    return _told(
-        world,
+    return world.told(
         employer,
         (world.opening(employer, kind="current"), "posted"),
         (world.deposit(employer, total - 1), "posted"),
@@ -164,8 +160,7 @@ def two_currencies(world: World) -> Script:
     world.rng.shuffle(moved)
     body = _journal(world, moved)
     lacking = _journal(world, [*moved, *_pair(world, one, other)])
-    return _told(
-        world,
+    return world.told(
         one,
         (world.opening(one), "posted"),
         (world.opening(other), "posted"),
@@ -187,8 +182,7 @@ def fee_overdraws(world: World) -> Script:
     world.moved(account, None, 1, account.currency)
     lines = [_line(world, account, "debit", fee), _line(world, income, "credit", fee)]
     taken = _journal(world, lines) | OVERDRAW
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (world.opening(income, kind="income"), "posted"),
@@ -219,8 +213,7 @@ def exchanges(world: World) -> Script:
         account.final += minor
         world.pen.cash[f"position-{account.currency}"] -= minor
     again = _exchange(world, giver, getter, rate, side, fixed)
-    return _told(
-        world,
+    return world.told(
         giver,
         (world.opening(giver), "posted"),
         (world.opening(getter), "posted"),
@@ -243,8 +236,7 @@ def own_accounts(world: World) -> Script:
     clearing = Account(f"clearing-{currency}", currency)
     lines = [_line(world, account, "debit", minor), _line(world, clearing, "credit", minor)]
     world.pen.cash[clearing.name] += 0
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (world.opening(clearing), "rejected:account_exists"),
@@ -267,15 +259,7 @@ def racing_refund(world: World) -> Script:
     ):
         world.late.append([world.pen.record(shop.name, body, None, partition=lane)])
     world.pen.races.update(("posted", EXCEEDS))
-    return _told(world, shop, (world.opening(shop, kind="merchant"), "posted"), (paid, "posted"))
-
-
-def _told(world: World, account: Account, *told: Told) -> Script:
-    """Put all of a story into the account's partition, so that it happens in this order."""
-    home, script = world.home(account), []
-    for body, expect in told:
-        script.append(world.pen.record(account.name, body, expect, partition=home))
-    return script
+    return world.told(shop, (world.opening(shop, kind="merchant"), "posted"), (paid, "posted"))
 
 
 def _paid(world: World, shop: Account, minor: int) -> tuple[Body, Account]:

@@ -69,11 +69,14 @@ class Watch:
     Follows the outcomes and dead letters while they come.
 
     Use it as an async context. `answered` holds the positions of commands with an outcome or a dead
-    letter.
+    letter, those of the topic `commands` alone.
     """
 
-    def __init__(self, bootstrap_servers: str, topics: Sequence[str], partitions: int) -> None:
+    def __init__(
+        self, bootstrap_servers: str, commands: str, topics: Sequence[str], partitions: int
+    ) -> None:
         self._reader = consumer(bootstrap_servers)
+        self._commands = commands
         self._partitions = [
             TopicPartition(topic, partition) for topic in topics for partition in range(partitions)
         ]
@@ -126,7 +129,7 @@ class Watch:
             before = len(self.answered)
             for message in messages:
                 event = parsed(message)
-                if event is not None:
+                if event is not None and event["source"]["topic"] == self._commands:
                     source = event["source"]
                     self.answered.add((source["partition"], source["offset"]))
             if messages:

@@ -183,7 +183,7 @@ async def _send(place: Site, sample: Sample, healthy: Callable[[], None], consol
         Publisher(
             place.bootstrap_servers, place.topic(COMMANDS), f"{place.prefix}sample"
         ) as publisher,
-        Watch(place.bootstrap_servers, topics, sample.partitions) as watch,
+        Watch(place.bootstrap_servers, place.topic(COMMANDS), topics, sample.partitions) as watch,
         Traffic(console, sample.visible()) as traffic,
     ):
         watch.on_answers = traffic.answered

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, late, money, ordinary, refused, terms
+from loadtest import broken, holds, late, money, ordinary, refused, terms
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
 
@@ -23,7 +23,7 @@ ACCOUNTS = 10_000
 PARTITIONS = 8
 
 MIX: dict[Kind, int] = {
-    ordinary.transfer: 22_000,
+    ordinary.transfer: 20_000,
     ordinary.transfer_in_time: 200,
     ordinary.transfer_with_odd_key: 100,
     ordinary.deposit: 3_000,
@@ -44,6 +44,11 @@ MIX: dict[Kind, int] = {
     terms.kinds: 30,
     terms.closed: 120,
     terms.terms_refused: 30,
+    holds.captured: 60,
+    holds.released: 50,
+    holds.captured_and_given_back: 40,
+    holds.more_than_held: 30,
+    holds.held_in_vain: 15,
     money.payments: 200,
     money.refunds: 120,
     money.refund_without_funds: 40,

@@ -19,8 +19,7 @@ def frozen_debits(world: World) -> Script:
     freeze = _side(world, "account.freeze", account, "debit")
     world.moved(None, account, minor + 1, account.currency)
     world.moved(account, None, minor, account.currency)
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (world.deposit(account, minor), "posted"),
@@ -39,8 +38,7 @@ def frozen_whole(world: World) -> Script:
     """Stop everything, side by side, and let money in again."""
     account, minor = world.newcomer("frz", world.currency()), world.minor()
     world.moved(None, account, minor, account.currency)
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (_side(world, "account.freeze", account, "debit"), "posted"),
@@ -61,8 +59,7 @@ def limit_moved(world: World) -> Script:
     world.moved(account, None, minor, account.currency)
     world.moved(None, account, minor, account.currency)
     world.moved(account, None, 1, account.currency)
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (world.withdrawal(account, minor), "rejected:insufficient_funds"),
@@ -100,7 +97,7 @@ def kinds(world: World) -> Script:
         ]
         world.moved(account, None, minor, currency)
     told.append((world.opening(first, kind=world.rng.choice(OWN)), "posted"))
-    return _told(world, first, *told)
+    return world.told(first, *told)
 
 
 def closed(world: World) -> Script:
@@ -109,8 +106,7 @@ def closed(world: World) -> Script:
     early = _close(world, account)
     world.moved(None, account, minor, account.currency)
     world.moved(account, None, minor, account.currency)
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account), "posted"),
         (world.deposit(account, minor), "posted"),
@@ -131,8 +127,7 @@ def terms_refused(world: World) -> Script:
     account = world.newcomer("trm", world.currency())
     cash, nobody = Account(f"cash-{account.currency}", account.currency), Account("nobody", "EUR")
     freeze = _side(world, "account.freeze", account, "both")
-    return _told(
-        world,
+    return world.told(
         account,
         (world.opening(account, kind="internal"), "posted"),
         (_side(world, "account.freeze", cash, "both"), "rejected:kind_not_allowed"),
@@ -142,12 +137,6 @@ def terms_refused(world: World) -> Script:
         (freeze, "posted"),
         (world.reversal(freeze), "rejected:not_reversible"),
     )
-
-
-def _told(world: World, account: Account, *told: tuple[Body, str]) -> Script:
-    """Put all of a story into the account's partition, so that it happens in this order."""
-    home = world.home(account)
-    return [world.pen.record(account.name, body, expect, partition=home) for body, expect in told]
 
 
 def _side(world: World, type_: str, account: Account, side: str) -> Body:

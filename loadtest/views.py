@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from loadtest.message import Position
+from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, major_of, time_us
-from loadtest.reference.model import Answer, Books
+from loadtest.reference.model import Books
 from loadtest.reporting import Ledger
 
 
@@ -95,11 +96,12 @@ def _balances(digits: Mapping[str, int], books: Books, ledger: Ledger) -> Iterat
             continue
         posted, places = books.posted.get(row.account, 0), digits[account.currency]
         limit = account.limit
-        available = None if limit is None else major_of(posted + limit, places)
+        held = books.held.get(row.account, 0)
+        available = None if limit is None else major_of(posted - held + limit, places)
         same = (
             (row.currency, row.status) == (account.currency, account.status)
             and _same_number(row.posted, major_of(posted, places))
-            and _same_number(row.held, "0")
+            and _same_number(row.held, major_of(held, places))
             and _same_number(row.available, available)
         )
         if not same:

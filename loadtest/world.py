@@ -133,6 +133,11 @@ class World:
         """Read back the amount that a body carries, in minor units."""
         return int(body["amount"].replace(".", ""))
 
+    def told(self, account: Account, *told: tuple[Body | bytes, str]) -> Script:
+        """Put all of a story into the account's partition, so that it happens in this order."""
+        home = self.home(account)
+        return [self.pen.record(account.name, body, ends, partition=home) for body, ends in told]
+
     # --- what moves
 
     def moved(

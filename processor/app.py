@@ -20,12 +20,13 @@ import structlog
 
 from processor import topics
 from processor.bisect import Unpostables
-from processor.contracts import COMMANDS, DEAD_LETTERS, OUTCOMES, Contract, load_contract
+from processor.contracts import COMMANDS, DEAD_LETTERS, INTERNAL, OUTCOMES, Contract, load_contract
 from processor.conveyor import Conveyor
 from processor.core.decode import Decoder
 from processor.core.outcomes import EventIds, EventWriter
 from processor.emit import Emitter
 from processor.errors import FaultError, OutageError, ProcessorError
+from processor.expiry import Expiry
 from processor.health import Health
 from processor.http import HttpServer
 from processor.kafka import producer_maker
@@ -77,9 +78,17 @@ def connection_settings(
 
 
 def command_topics(settings: Settings, contract: Contract) -> list[str]:
-    """Name every topic of commands: those whose records have the schema of a command."""
-    schema = contract.topics[COMMANDS].schema
-    return [settings.topic(spec.name) for spec in contract.topics.values() if spec.schema == schema]
+    """Name every topic of commands: the line serves them all."""
+    return [settings.topic(spec.name) for spec in contract.command_topics]
+
+
+def _decoders(settings: Settings, contract: Contract) -> dict[str, Decoder]:
+    return {
+        settings.topic(contract.topics[role].name): Decoder(
+            contract, types, command_bytes_max=settings.command_bytes_max
+        )
+        for role, types in contract.types.items()
+    }
 
 
 def _emitter(settings: Settings, contract: Contract, timelines: Timelines) -> Emitter:
@@ -132,8 +141,16 @@ class Worker:
         )
         self.telemetry.watch_table(self.table.store.memory_bytes)
         self.emitter = _emitter(settings, contract, self.timelines)
+        self.expiry = Expiry(
+            self.ledger,
+            producer_maker(settings),
+            settings.topic(contract.topics[INTERNAL].name),
+            lag_s=settings.expiry_lag_s,
+            delivery_timeout_s=settings.delivery_timeout_s,
+        )
+        self.telemetry.watch_expiry(lambda: self.expiry.overdue_s)
         self.line = Line(
-            decoder=Decoder(contract, command_bytes_max=settings.command_bytes_max),
+            decoders=_decoders(settings, contract),
             table=self.table,
             ledger=self.ledger,
             timelines=self.timelines,
@@ -229,8 +246,21 @@ class Worker:
             except OutageError as error:
                 log.debug("worker.housekeeping_waits", why=str(error))
 
+    async def let_expire(self) -> None:
+        """Publish the expiries of holds, as they fall due."""
+        while True:
+            await asyncio.sleep(self.expiry.pause_s)
+            try:
+                published = await self.expiry.turn()
+            except OutageError as error:
+                log.debug("worker.expiry_waits", why=str(error))
+                continue
+            if published:
+                log.info("worker.holds_expire", published=published)
+
     async def close(self) -> None:
         """Let go of everything."""
+        await self.expiry.close()
         await self.emitter.close()
         await self.ledger.close()
         self.table.store.close()
@@ -288,7 +318,7 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
         await worker.close()
         raise
     worker.conveyor.start()
-    housekeeping = asyncio.create_task(worker.housekeeping())
+    housekeeping = asyncio.create_task(_keep_house(worker))
     await worker.stream.start()
     crashed = asyncio.create_task(worker.stream.wait_until_stopped())
     log.info("worker.started", name=worker.settings.name, group=worker.stream.conf.id)
@@ -311,6 +341,11 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
         os._exit(EXIT_ABANDONED)
     log.info("worker.stopped")
     return EXIT_CLEAN
+
+
+async def _keep_house(worker: Worker) -> None:
+    """Do what is done beside the line; what goes wrong in one part ends them all."""
+    await asyncio.gather(worker.housekeeping(), worker.let_expire())
 
 
 def _fault(

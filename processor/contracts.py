@@ -16,12 +16,13 @@ from typing import Any, Final
 import jsonschema_rs
 
 _PACKAGE: Final = Path(__file__).resolve().parent
-_COMMAND_SCHEMA: Final = "payment_command"
+_COMMAND_SCHEMAS: Final = ("payment_command", "internal_command")
 _BASE_URI: Final = "contract:///messages/"
 _SUFFIX: Final = ".v1.json"
-_COMMANDS_FILE: Final = f"messages/{_COMMAND_SCHEMA}{_SUFFIX}"
+_COMMAND_FILES: Final = {f"messages/{name}{_SUFFIX}": name for name in _COMMAND_SCHEMAS}
 
 COMMANDS: Final = "commands"
+INTERNAL: Final = "internal"
 OUTCOMES: Final = "outcomes"
 DEAD_LETTERS: Final = "dead_letters"
 
@@ -74,7 +75,8 @@ class Contract:
     Everything that is agreed with channels.
 
     `topics` by role, `schemas` (references resolved) and `validators` by file name without
-    version, `commands` holds the validator of each type of command.
+    version, `commands` holds the validator of each type of command. `types` names for each topic
+    of commands, by role, the types that it takes.
     """
 
     topics: Mapping[str, TopicSpec]
@@ -82,11 +84,12 @@ class Contract:
     validators: Mapping[str, jsonschema_rs.Validator]
     commands: Mapping[str, jsonschema_rs.Validator]
     command_schemas: Mapping[str, Schema]
+    types: Mapping[str, frozenset[str]]
 
     @property
     def command_topics(self) -> tuple[TopicSpec, ...]:
         """Every topic that holds commands: the line serves them all."""
-        return tuple(topic for topic in self.topics.values() if topic.schema == _COMMANDS_FILE)
+        return tuple(topic for role, topic in self.topics.items() if role in self.types)
 
 
 def contract_folders() -> tuple[Path, Path]:
@@ -101,16 +104,23 @@ def load_contract(schemas: Path | None = None, topics: Path | None = None) -> Co
     found_schemas, found_topics = contract_folders()
     schemas, topics = schemas or found_schemas, topics or found_topics
     documents = _read_schemas(schemas / "messages")
-    types = _types(documents)
+    by_schema = {name: _types(documents, name) for name in _COMMAND_SCHEMAS}
+    types = {kind: name for found in by_schema.values() for kind, name in found.items()}
     registry = _registry(documents)
     validators = {name: _compile(name, documents[name], registry) for name in documents}
     resolved = {name: _resolve(documents[name], name, documents) for name in documents}
+    specs = _read_topics(topics, schemas)
     return Contract(
-        topics=_read_topics(topics, schemas),
+        topics=specs,
         schemas=resolved,
         validators=validators,
         commands={kind: validators[name] for kind, name in types.items()},
         command_schemas={kind: resolved[name] for kind, name in types.items()},
+        types={
+            role: frozenset(by_schema[_COMMAND_FILES[topic.schema]])
+            for role, topic in specs.items()
+            if topic.schema in _COMMAND_FILES
+        },
     )
 
 
@@ -121,8 +131,9 @@ def _read_schemas(folder: Path) -> dict[str, Schema]:
         if not isinstance(document, dict) or not jsonschema_rs.meta.is_valid(document):
             raise ContractError(f"{path}: not a JSON Schema of 2020-12")
         documents[path.name.removesuffix(_SUFFIX)] = document
-    if _COMMAND_SCHEMA not in documents:
-        raise ContractError(f"{folder / (_COMMAND_SCHEMA + _SUFFIX)}: not there")
+    for name in _COMMAND_SCHEMAS:
+        if name not in documents:
+            raise ContractError(f"{folder / (name + _SUFFIX)}: not there")
     return documents
 
 
@@ -185,13 +196,13 @@ def _resolve(node: Any, name: str, documents: Mapping[str, Schema]) -> Any:
     }
 
 
-def _types(documents: Mapping[str, Schema]) -> dict[str, str]:
-    """Map each type of command to the name of its schema: what `payment_command` refers to."""
+def _types(documents: Mapping[str, Schema], one_of: str) -> dict[str, str]:
+    """Map each type of command to the name of its schema: what the schema of a topic refers to."""
     types = {}
-    for branch in documents[_COMMAND_SCHEMA].get("oneOf", []):
+    for branch in documents[one_of].get("oneOf", []):
         name = branch.get("$ref", "").removesuffix(_SUFFIX)
         if name not in documents:
-            raise ContractError(f"messages/{_COMMAND_SCHEMA}{_SUFFIX}: {name!r} is not there")
+            raise ContractError(f"messages/{one_of}{_SUFFIX}: {name!r} is not there")
         kind = documents[name].get("properties", {}).get("type", {}).get("const")
         if not isinstance(kind, str):
             raise ContractError(f"messages/{name}{_SUFFIX}: its 'type' has no 'const'")
@@ -201,11 +212,11 @@ def _types(documents: Mapping[str, Schema]) -> dict[str, str]:
 
 def _read_topics(folder: Path, schemas: Path) -> dict[str, TopicSpec]:
     topics = {path.stem: _read_topic(path, schemas) for path in sorted(folder.glob("*.toml"))}
-    for role in (COMMANDS, OUTCOMES, DEAD_LETTERS):
+    for role in (COMMANDS, INTERNAL, OUTCOMES, DEAD_LETTERS):
         if role not in topics:
             raise ContractError(f"{folder / role}.toml: not there")
     for role, topic in topics.items():
-        if topic.schema == _COMMANDS_FILE and topic.partitions != topics[OUTCOMES].partitions:
+        if topic.schema in _COMMAND_FILES and topic.partitions != topics[OUTCOMES].partitions:
             raise ContractError(f"{folder / role}.toml: not as many partitions as {OUTCOMES}.toml")
     for role in (OUTCOMES, DEAD_LETTERS):
         if topics[role].record_bytes_max <= topics[COMMANDS].record_bytes_max:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -16,11 +15,9 @@ from processor.batch import turns
 from processor.core.answers import Answer, DeadLetter
 from processor.core.outcomes import Event, EventWriter
 from processor.errors import BrokerUnavailableError
+from processor.kafka import started, stop
 
 log = structlog.get_logger()
-
-STOP_TIMEOUT_S: Final = 5.0
-"""How long a producer may take to stop before it is left behind."""
 
 ProducerMaker = Callable[[], AIOKafkaProducer]
 
@@ -81,13 +78,7 @@ class Emitter:
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = self._make_producer()
-            try:
-                await producer.start()
-            except BaseException:
-                await _stop(producer)
-                raise
-            self._producer = producer
+            self._producer = await started(self._make_producer)
         return self._producer
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, events: Sequence[Event]) -> None:
@@ -111,13 +102,7 @@ class Emitter:
         """Stop the producer; the next emit makes another."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stop(producer)
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await producer.stop()
+            await stop(producer)
 
 
 def _append(producer: AIOKafkaProducer, builders: list[Any], event: Event) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -19,6 +19,9 @@ from processor.errors import BrokerUnavailableError, SettingsError
 from processor.settings import Settings
 
 PRODUCER_BATCH_BYTES_MAX: Final = 900_000
+STOP_TIMEOUT_S: Final = 5.0
+"""How long a producer may take to stop before it is left behind."""
+
 METADATA_PAUSE_S: Final = 0.1
 """The least time between two questions of a client for metadata."""
 
@@ -80,6 +83,24 @@ def producer_maker(settings: Settings) -> Callable[[], AIOKafkaProducer]:
         return producer
 
     return make
+
+
+async def started(make: Callable[[], AIOKafkaProducer]) -> AIOKafkaProducer:
+    """Make a producer and start it; where that fails nothing is left behind."""
+    producer = make()
+    try:
+        await producer.start()
+    except BaseException:
+        await stop(producer)
+        raise
+    return producer
+
+
+async def stop(producer: AIOKafkaProducer) -> None:
+    """Stop a producer, or leave it behind where that takes too long."""
+    with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await producer.stop()
 
 
 def pace(client: Any) -> None:

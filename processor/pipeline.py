@@ -11,7 +11,7 @@ is what happens to each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from processor.batch import Answered, Batch, Log, Prepared, Run, turns
@@ -55,7 +55,7 @@ class Line:
     def __init__(
         self,
         *,
-        decoder: Decoder,
+        decoders: Mapping[str, Decoder],
         table: Table,
         ledger: Ledger,
         timelines: Timelines,
@@ -64,7 +64,9 @@ class Line:
         telemetry: Telemetry,
         key_fields: KeyFields,
     ) -> None:
-        self.decoder = decoder
+        self.decoders = decoders
+        """By the name of the topic: each takes commands of its own."""
+
         self.table = table
         self.ledger = ledger
         self.timelines = timelines
@@ -80,7 +82,7 @@ class Line:
         with self.telemetry.step("prepare"):
             prepared = Prepared(run, [], set())
             async for records in turns(run.records):
-                arrivals = decode(run.log, records, self.decoder)
+                arrivals = decode(run.log, records, self.decoders[run.log.topic])
                 prepared.arrivals += arrivals
                 prepared.suspects |= self.table.seen(ids_of(arrivals))
                 self.telemetry.odd_keys(odd_keys(arrivals, self.key_fields))

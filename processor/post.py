@@ -95,8 +95,8 @@ def _split(
 
 def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set[str]) -> set[str]:
     """
-    Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals of
-    reversals.
+    Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals and
+    holds.
     """
     wanted = set(ids_of(again))
     for arrival in fresh:
@@ -104,9 +104,8 @@ def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set
         if isinstance(asked, Command):
             if asked.transaction_id in probed:
                 wanted.add(asked.transaction_id)
-            original = CATALOGUE[type(asked)].original_of(asked)
-            if original is not None:
-                wanted.add(original)
+            rule = CATALOGUE[type(asked)]
+            wanted.update(one for one in (rule.original_of(asked), rule.hold_of(asked)) if one)
     return wanted
 
 
@@ -131,21 +130,24 @@ async def _read_books(
     """
     names: set[str] = set()
     originals: set[str] = set()
+    held: set[str] = set()
     for arrival in fresh:
         asked = arrival.asked
         if not isinstance(asked, Command) or asked.transaction_id in decided:
             continue
         rule = CATALOGUE[type(asked)]
         names.update(rule.accounts_of(asked))
-        original = rule.original_of(asked)
-        if original is not None:
-            originals.add(original)
-            if (first := decided.get(original)) is not None:
-                sides = (first.ruling.debit_account, first.ruling.credit_account)
-                names.update(name for name in sides if name is not None)
+        original, hold = rule.original_of(asked), rule.hold_of(asked)
+        for earlier, of_kind in ((original, originals), (hold, held)):
+            if earlier is not None:
+                of_kind.add(earlier)
+                if (first := decided.get(earlier)) is not None:
+                    sides = (first.ruling.debit_account, first.ruling.credit_account)
+                    names.update(name for name in sides if name is not None)
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
-    return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor)
+    holds = await session.holds(held)
+    return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor, holds=holds)
 
 
 async def _draw(

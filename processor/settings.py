@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fenced_wait_s: PositiveSeconds = 5.0
     stop_deadline_s: PositiveSeconds = 25.0
     stuck_after_s: PositiveSeconds = 60.0
+    expiry_lag_s: PositiveSeconds = 10.0
 
     table_memory_bytes_max: Positive = 64 * 1_048_576
     table_entry_ttl_s: Positive = 7 * 86_400

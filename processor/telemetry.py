@@ -188,6 +188,16 @@ class Telemetry:
             registry=registry,
         )
 
+        self._expiry = Gauge(
+            "payments_hold_overdue_seconds",
+            "For how long the money of the oldest hold that is to expire is held beyond its time.",
+            registry=registry,
+        )
+
+    def watch_expiry(self, overdue_s: Callable[[], float]) -> None:
+        """Ask how late expiries are whenever the metrics are read."""
+        self._expiry.set_function(overdue_s)
+
     def watch_table(self, memory_bytes: Callable[[], int]) -> None:
         """Ask for the table's memory whenever the metrics are read."""
         self._table_memory.set_function(memory_bytes)

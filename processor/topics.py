@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from processor.contracts import COMMANDS, OUTCOMES, Contract, TopicSpec
+from processor.contracts import OUTCOMES, Contract, TopicSpec
 from processor.errors import SettingsError
 from processor.kafka import client_options, reaching
 
@@ -107,9 +107,8 @@ async def check(settings: Settings, contract: Contract) -> None:
     if missing:
         raise TopicsError(f"topic {missing[0]} does not exist; `processor topics --apply` makes it")
     outcomes = found[names[OUTCOMES]]
-    commands_schema = contract.topics[COMMANDS].schema
-    for role, spec in contract.topics.items():
-        if spec.schema == commands_schema and found[names[role]] > outcomes:
+    for role in contract.types:
+        if found[names[role]] > outcomes:
             raise TopicsError(
                 f"{names[role]} has {found[names[role]]} partitions, "
                 f"{names[OUTCOMES]} only {outcomes}: "

@@ -102,6 +102,29 @@ def reversal(original: Document, amount: str | None = None, **fields: Any) -> di
     return _document("reversal", own, fields)
 
 
+def hold(debit: str, credit: str, amount: str, **fields: Any) -> dict[str, Any]:
+    """Set EUR aside in the debit account for the credit account."""
+    own = {"debit_account": debit, "credit_account": credit, "amount": amount, "currency": "EUR"}
+    return _document("hold.place", own, fields)
+
+
+def capture(placed: Document, amount: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Take what a hold holds, all of it unless an amount says otherwise."""
+    own = {"hold_transaction_id": placed["transaction_id"], "amount": amount}
+    return _document("hold.capture", own, fields)
+
+
+def release(placed: Document, amount: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Free what a hold holds, all of it unless an amount says otherwise."""
+    own = {"hold_transaction_id": placed["transaction_id"], "amount": amount}
+    return _document("hold.release", own, fields)
+
+
+def expiry(placed: Document, **fields: Any) -> dict[str, Any]:
+    """Let a hold expire, as the processor itself does."""
+    return _document("hold.expire", {"hold_transaction_id": placed["transaction_id"]}, fields)
+
+
 def payment(debit: str, credit: str, amount: str, **fields: Any) -> dict[str, Any]:
     """Pay EUR to a merchant."""
     own = {"debit_account": debit, "credit_account": credit, "amount": amount, "currency": "EUR"}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from loadtest.reference.strict import parse
+
 COMMAND_BYTES_MAX = 64 * 1024
-DEPTH_MAX = 32
 AMOUNT_MINOR_MAX = 10**15
 REFERENCE_MAX = 140
 METADATA_PAIRS_MAX = 32
@@ -39,10 +39,20 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         | {"credit_currency", "rate"},
         {"fixed_side"},
     ),
+    "hold.place": (
+        {"debit_account", "credit_account", "amount", "currency"},
+        {"capture_max", "expires_at"},
+    ),
+    "hold.capture": ({"hold_transaction_id"}, {"amount", "remainder"}),
+    "hold.release": ({"hold_transaction_id"}, {"amount"}),
+    "hold.expire": ({"hold_transaction_id"}, set()),
 }
+INTERNAL = {"hold.expire"}
 LINE_FIELDS = {"account", "direction", "amount", "currency"}
 LINES = range(2, 101)
+CAPTURES = ("amount", "capture_max")
 AMOUNTS = {"amount": "currency", "overdraft_limit": "currency", "credit_amount": "credit_currency"}
+AMOUNTS["capture_max"] = "currency"
 """Fields that hold money, each with the field that names its currency."""
 
 UNLIMITED = ("internal", "nostro", "suspense", "income", "expense")
@@ -59,8 +69,13 @@ FIELDS = {
 """Of each type the fields that it must have, and all that it may have."""
 
 NO_CONTENT = ("requested_at", "valid_until")
-GIVING_BACK = ("reversal", "refund")
-DEFAULTS = {"on_shortfall": "refuse", "fixed_side": "debit"}
+WRITTEN = ("reversal", "refund", "hold.capture", "hold.release")
+"""Types whose amount is in the currency of an earlier command."""
+
+YEARS_US = range(253_402_300_800_000_000)
+"""The years 1970 to 9999 in microseconds."""
+
+DEFAULTS = {"on_shortfall": "refuse", "fixed_side": "debit", "remainder": "keep"}
 DEFAULT_SIDE = {"deposit": "debit_account", "withdrawal": "credit_account"}
 
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -137,52 +152,14 @@ def time_us(text: str) -> int | None:
     return seconds * 1_000_000 + int((fraction or "0").ljust(6, "0"))
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+def read(
+    value: bytes | None, digits: Mapping[str, int], *, is_internal: bool = False
+) -> Command | Fault:
+    """
+    Read a message; `digits` are the active currencies with their minor-unit digits.
 
-
-def _constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-NUMBER = object()
-"""Any JSON number: no command has a place for one, however large it is."""
-
-DECODE = json.JSONDecoder(
-    object_pairs_hook=_once,
-    parse_constant=_constant,
-    parse_int=lambda _: NUMBER,
-    parse_float=lambda _: NUMBER,
-).decode
-
-
-def parse(value: bytes) -> object:
-    """Parse strictly, or raise ValueError."""
-    text = value.decode()
-    try:
-        found: object = DECODE(text)
-        is_deep = text.count("{") + text.count("[") > DEPTH_MAX and _depth(found) > DEPTH_MAX
-    except RecursionError:  # from one or the other: later Pythons parse deeper than they call
-        raise ValueError("too deep") from None
-    if is_deep:
-        raise ValueError("too deep")
-    if "\\u" in text:
-        json.dumps(found, ensure_ascii=False, default=str).encode()  # refuses lone surrogates
-    return found
-
-
-def _depth(found: object) -> int:
-    if not isinstance(found, dict | list):
-        return 0
-    inner = found.values() if isinstance(found, dict) else found
-    return 1 + max(map(_depth, inner), default=0)
-
-
-def read(value: bytes | None, digits: Mapping[str, int]) -> Command | Fault:
-    """Read a message; `digits` are the active currencies with their minor-unit digits."""
+    `is_internal` where it stands in the internal topic, which takes other types.
+    """
     if value is not None and len(value) > COMMAND_BYTES_MAX:
         return Fault("too_large", WHOLE)
     if value is None or not value.strip(b" \t\r\n"):
@@ -191,20 +168,24 @@ def read(value: bytes | None, digits: Mapping[str, int]) -> Command | Fault:
         found = parse(value)
     except ValueError:
         return Fault("not_json", WHOLE)
-    return _read(found, digits) if isinstance(found, dict) else Fault("schema", WHOLE)
+    if not isinstance(found, dict):
+        return Fault("schema", WHOLE)
+    return _read(found, digits, INTERNAL if is_internal else OWN_FIELDS.keys() - INTERNAL)
 
 
-def _read(found: dict[str, Any], digits: Mapping[str, int]) -> Command | Fault:
+def _read(
+    found: dict[str, Any], digits: Mapping[str, int], types: Container[str]
+) -> Command | Fault:
     type_ = found.get("type")
     if not isinstance(type_, str):
         fault = Fault("schema", frozenset({"/type" if "type" in found else ""}))
-    elif type_ not in OWN_FIELDS:
+    elif type_ not in types:
         fault = Fault("unknown_type", frozenset({"/type"}))
     elif faults := frozenset(_faults(found, type_, digits)):
         fault = Fault("schema", faults)
     else:
         until = found.get("valid_until")
-        written = found.get("amount") if found["type"] in GIVING_BACK else None
+        written = found.get("amount") if found["type"] in WRITTEN else None
         return Command(_content(found, digits), None if until is None else time_us(until), written)
     id_, channel = found.get("transaction_id"), found.get("channel")
     return fault._replace(
@@ -227,6 +208,10 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
         yield "/lines"
     if type_ == "fx.transfer":
         yield from _fx_faults(found, digits)
+    if type_ == "hold.place" and all(_amount(found.get(one), digits) for one in CAPTURES):
+        amount, most = (Decimal(found[one]) for one in CAPTURES)
+        if most < amount:
+            yield "/capture_max"
     kind = found.get("kind")
     if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
         yield from ("", "/overdraft_limit", "/kind")
@@ -324,6 +309,10 @@ def _metadata(value: object, _: Mapping[str, int]) -> bool:
 CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "transaction_id": _form(UUID_FORM),
     "original_transaction_id": _form(UUID_FORM),
+    "hold_transaction_id": _form(UUID_FORM),
+    "remainder": lambda value, _: value in ("keep", "release"),
+    "capture_max": _amount,
+    "expires_at": lambda value, _: isinstance(value, str) and time_us(value) in YEARS_US,
     "requested_at": _time,
     "valid_until": _time,
     "channel": _form(CHANNEL_FORM),
@@ -353,7 +342,7 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
 def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]:
     """Bring every value into its one form, and leave out what only repeats a default."""
     content = {k: v for k, v in found.items() if k not in NO_CONTENT and v != {}}
-    for field in ("transaction_id", "original_transaction_id"):
+    for field in ("transaction_id", "original_transaction_id", "hold_transaction_id"):
         if field in content:
             content[field] = content[field].lower()
     content |= _canonical(content, digits)
@@ -362,6 +351,12 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
     for field, default in DEFAULTS.items():
         if content.get(field) == default:
             del content[field]
+    if content.get("capture_max") == content.get("amount"):
+        content.pop("capture_max", None)
+    if "expires_at" in content:
+        at_us = time_us(content["expires_at"]) or 0
+        at = EPOCH + timedelta(microseconds=at_us)
+        content["expires_at"] = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if content["type"] == "account.open" and not content.get("overdraft_limit", "1").strip("0."):
         del content["overdraft_limit"]
     side = DEFAULT_SIDE.get(content["type"])

@@ -7,19 +7,15 @@ answer must have been.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
+from loadtest.reference import holds
+from loadtest.reference.answer import Account, Answer, Entry
 from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command, major_of, minor_of
 
 BALANCE_MINOR_MAX = 9 * 10**18
-STATUS = {
-    (): "open",
-    ("debit",): "debits_frozen",
-    ("credit",): "credits_frozen",
-    ("credit", "debit"): "frozen",
-}
 OWN = {"cash": "internal", "clearing": "clearing", "position": "position"}
 """Beginnings of the names of the bank's own accounts in each currency, with their kinds."""
 
@@ -33,58 +29,13 @@ ORDER = (
 )
 """Reasons about two sides, as they come first."""
 
-REFUNDABLE = ("payment",)
+REFUNDABLE = ("payment", "hold.capture")
 REVERSIBLE = (*REFUNDABLE, "deposit", "withdrawal", "transfer")
 SIDES = {"debit": {"debit"}, "credit": {"credit"}, "both": {"debit", "credit"}}
 
 
-class Account(NamedTuple):
-    """
-    An account as it stands; `limit` is its overdraft in minor units, None without a limit.
-    `stopped` holds the sides that are frozen.
-    """
-
-    currency: str
-    limit: int | None
-    kind: str = "internal"
-    stopped: frozenset[str] = frozenset()
-    is_closed: bool = False
-
-    @property
-    def status(self) -> str:
-        """Name what the account allows."""
-        if self.is_closed:
-            return "closed"
-        return STATUS[tuple(sorted(self.stopped))]
-
-
-class Entry(NamedTuple):
-    """One line of a posting, amounts in minor units."""
-
-    account: str
-    direction: str
-    minor: int
-    balance_after: int
-    currency: str
-
-
-class Answer(NamedTuple):
-    """What a decided command was told. `minor` is None where no currency says how to count."""
-
-    type: str
-    reason: str | None
-    amount: str | None
-    minor: int | None
-    currency: str | None
-    debit_account: str | None
-    credit_account: str | None
-    account: str | None
-    entries: tuple[Entry, ...] = ()
-    changed: tuple[str, str | None] | None = None
-    """Of an account that was changed: its status and what is available, in major units."""
-
-    shown: Mapping[str, Any] = MappingProxyType({})
-    """What only this type's outcomes show."""
+Rule = Callable[[Mapping[str, Any], str | None], Answer]
+"""Answers what was asked for, refused already for a reason or not."""
 
 
 class Books:
@@ -96,11 +47,14 @@ class Books:
         self.posted: dict[str, int] = {}
         self.answers: dict[str, Answer] = {}
         self.reversed: dict[str, int] = {}
+        self.held: dict[str, int] = {}
+        self.holds: dict[str, holds.Hold] = {}
+        self.now_us = 0
 
     def decide(self, command: Command, decided_at_us: int) -> Answer:
         """Answer a command whose id has not been answered, and remember the answer."""
         expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
-        rules = {
+        rules: dict[str, Rule] = {
             "account.open": self._open,
             "account.freeze": self._change,
             "account.unfreeze": self._change,
@@ -110,7 +64,12 @@ class Books:
             "refund": self._reverse,
             "journal": self._post_lines,
             "fx.transfer": self._exchange,
+            "hold.place": partial(holds.place, self),
+            "hold.capture": partial(holds.capture, self),
+            "hold.release": partial(holds.free, self),
+            "hold.expire": partial(holds.free, self),
         }
+        self.now_us = decided_at_us
         rule = rules.get(command.content["type"], self._move)
         asked = command.content
         if command.amount_written is not None:
@@ -159,7 +118,7 @@ class Books:
         self.opened[name] = now
         available = None
         if now.limit is not None:
-            spendable = self.posted.get(name, 0) + now.limit
+            spendable = self.posted.get(name, 0) - self.held.get(name, 0) + now.limit
             available = major_of(spendable, self.digits[now.currency])
         changed = (now.status, available)
         return Answer(type_, None, None, None, currency, None, None, name, changed=changed)
@@ -192,7 +151,9 @@ class Books:
             return "account_frozen"
         if self.is_own(name):
             return "kind_not_allowed"
-        return "account_not_empty" if self.posted.get(name, 0) else was._replace(is_closed=True)
+        if self.posted.get(name, 0) or self.held.get(name, 0):
+            return "account_not_empty"
+        return was._replace(is_closed=True)
 
     def _move(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         currency = asked["currency"]
@@ -201,11 +162,11 @@ class Books:
         minor = minor_of(asked["amount"], self.digits[currency]) or 0
         reason = (
             reason
-            or self._sides_refused(debit, credit, currency)
+            or self.sides_refused(debit, credit, currency)
             or self._payee_refused(asked["type"], credit)
-            or self._amount_refused(debit, credit, minor)
+            or self.amount_refused(debit, credit, minor)
         )
-        entries = () if reason else self._entries((debit, credit, minor))
+        entries = () if reason else self.entries((debit, credit, minor))
         amount = asked["amount"]
         return Answer(asked["type"], reason, amount, minor, currency, debit, credit, None, entries)
 
@@ -226,13 +187,13 @@ class Books:
             or self._stopped(giver or "", receiver or "")
             or ("currency_mismatch" if minor is None else None)
             or ("exceeds_original" if not left or (minor or 0) > left else None)
-            or self._amount_refused(
+            or self.amount_refused(
                 giver or "", receiver or "", minor or 0, overdraws=_overdraws(asked)
             )
         )
         entries: tuple[Entry, ...] = ()
         if reason is None:
-            entries = self._entries((giver or "", receiver or "", minor or 0))
+            entries = self.entries((giver or "", receiver or "", minor or 0))
             self.reversed[id_] = self.reversed.get(id_, 0) + (minor or 0)
         if minor is not None and original.currency and (amount is not None or reason is None):
             amount = major_of(minor, self.digits[currency])
@@ -248,7 +209,8 @@ class Books:
             entries,
         )
 
-    def _sides_refused(self, debit: str, credit: str, currency: str) -> str | None:
+    def sides_refused(self, debit: str, credit: str, currency: str) -> str | None:
+        """Say what is wrong with two accounts as the sides of a movement."""
         sides = (self.account(debit), self.account(credit))
         if None in sides:
             return "account_not_found"
@@ -284,9 +246,10 @@ class Books:
         frozen = "debit" in giver.stopped or "credit" in receiver.stopped
         return "account_frozen" if frozen else None
 
-    def _amount_refused(
+    def amount_refused(
         self, debit: str, credit: str, minor: int, *, overdraws: bool = False
     ) -> str | None:
+        """Say what keeps an amount from moving between two accounts."""
         return self._sums_refused({debit: -minor, credit: minor}, overdraws=overdraws)
 
     def _sums_refused(self, changes: Mapping[str, int], *, overdraws: bool) -> str | None:
@@ -295,11 +258,12 @@ class Books:
         for name, change in changes.items():
             account = self.account(name)
             limit = None if account is None or overdraws else account.limit
-            if change < 0 and limit is not None and after[name] + limit < 0:
+            held = self.held.get(name, 0)
+            if change < 0 and limit is not None and after[name] - held + limit < 0:
                 return "insufficient_funds"
         return "balance_overflow" if max(map(abs, after.values())) > BALANCE_MINOR_MAX else None
 
-    def _entries(self, *moves: tuple[str, str, int]) -> tuple[Entry, ...]:
+    def entries(self, *moves: tuple[str, str, int]) -> tuple[Entry, ...]:
         """Write both sides of each move: debit account, credit account, minor units."""
         balances: dict[str, int] = {}
         entries: list[Entry] = []
@@ -323,7 +287,7 @@ class Books:
             else (f"clearing-{currency}", name, minor)
             for name, direction, currency, minor in lines
         ]
-        entries = () if reason else self._entries(*moves)
+        entries = () if reason else self.entries(*moves)
         shown = {"lines": asked["lines"]}
         return Answer(
             asked["type"], reason, None, None, None, None, None, None, entries, shown=shown
@@ -356,8 +320,8 @@ class Books:
         credited = minor_of(asked["credit_amount"], self.digits[bought]) or 0
         legs = ((debit, f"position-{sold}", minor), (f"position-{bought}", credit, credited))
         refusals = [
-            self._sides_refused(legs[0][0], legs[0][1], sold),
-            self._sides_refused(legs[1][0], legs[1][1], bought),
+            self.sides_refused(legs[0][0], legs[0][1], sold),
+            self.sides_refused(legs[1][0], legs[1][1], bought),
         ]
         sums = {
             account: sign * money for a, b, money in legs for account, sign in ((a, -1), (b, 1))
@@ -367,7 +331,7 @@ class Books:
             or min(filter(None, refusals), key=ORDER.index, default=None)
             or self._sums_refused(sums, overdraws=False)
         )
-        entries = () if reason else self._entries(*legs)
+        entries = () if reason else self.entries(*legs)
         shown = {name: asked[name] for name in ("credit_amount", "credit_currency", "rate")}
         return Answer(
             asked["type"],

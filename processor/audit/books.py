@@ -57,6 +57,12 @@ async def terms(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     )
 
 
+async def holds(ledger: Snapshot, counts: dict[str, int]) -> Finding:
+    """Each hold is what its commands say, and each account has held what its holds hold."""
+    wrong = await ledger.faults("wrong_holds")
+    return _told("what is held follows from the holds", f"{counts['holds']:,} holds", wrong)
+
+
 async def ids(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     """Each transaction id was decided once; repeats and conflicts point at that decision."""
     wrong = [

@@ -12,7 +12,7 @@ import msgspec
 
 from processor.audit import books, events, log, seen
 from processor.audit.finding import Finding
-from processor.contracts import COMMANDS, Contract
+from processor.contracts import Contract
 from processor.errors import ProcessorError
 from processor.ledger.connection import ConnectionSettings
 from processor.ledger.verify import Snapshot, reading
@@ -52,6 +52,7 @@ async def verify(
                 books.balances,
                 books.chains,
                 books.terms,
+                books.holds,
                 books.ids,
                 books.reversals,
             ):
@@ -102,8 +103,7 @@ async def _against_broker(
 
 def _served(settings: Settings, contract: Contract) -> set[str]:
     """Name the topics that carry commands."""
-    schema = contract.topics[COMMANDS].schema
-    return {settings.topic(one.name) for one in contract.topics.values() if one.schema == schema}
+    return {settings.topic(one.name) for one in contract.command_topics}
 
 
 async def _timed(check: Awaitable[Finding]) -> Finding:

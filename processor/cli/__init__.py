@@ -11,6 +11,7 @@ import click
 from processor import __version__
 from processor.cli.books import account, payment
 from processor.cli.operate import config, migrate, position, topics, worker
+from processor.cli.reads import balance, statement, trial_balance
 from processor.cli.talk import outcomes, send
 from processor.cli.verify import verify
 from processor.contracts import ContractError
@@ -46,6 +47,9 @@ for command in (
     outcomes,
     account,
     payment,
+    balance,
+    statement,
+    trial_balance,
     verify,
     position,
     config,

@@ -12,6 +12,7 @@ import orjson
 
 from processor import settings as settings_module
 from processor.cli.access import reading_access
+from processor.cli.family import tree_of
 from processor.errors import ProcessorError
 
 ENTRIES_SHOWN: Final = 10
@@ -112,13 +113,23 @@ def _show_decision(found: Mapping[str, Any]) -> None:
             f"balance after it {entry['balance_after']} {entry['currency']}, "
             f"value date {entry['value_date']}"
         )
-    for one in found.get("reversals", ()):
-        click.echo(
-            f"  given back   {one['amount']} by {one['type']} {one['transaction_id']}, "
-            f"{one['decided_at']}"
-        )
-    if found.get("reversals"):
-        click.echo(f"  left         {found['left_to_reverse']}")
+    family = found["family"]
+    if family["members"]:
+        click.echo("  family")
+        for line in tree_of(family, found["transaction_id"]):
+            click.echo(f"    {line}")
+        if not family["is_whole"]:
+            click.echo("    and more: reporting.payment_family has them all")
+        if family["left_to_reverse"] is not None:
+            click.echo(f"  left         {family['left_to_reverse']}")
+    if family["hold"] is not None:
+        click.echo(f"  hold         {_hold(family['hold'])}")
+
+
+def _hold(hold: Mapping[str, Any]) -> str:
+    until = f", until {hold['expires_at']}" if hold["expires_at"] else ""
+    parts = (f"{name} {hold[name]}" for name in ("held", "captured", "released"))
+    return f"{hold['status']}: {', '.join(parts)}{until}"
 
 
 def _fields(fields: Mapping[str, str]) -> None:

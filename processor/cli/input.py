@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import orjson
@@ -121,9 +121,11 @@ def _feed(file: int, chunks: asyncio.Queue[bytes], loop: asyncio.AbstractEventLo
 class Gate:
     """Lets commands through as the worker would, and finds the key that they go under."""
 
-    def __init__(self, contract: Contract, key_fields: Any, *, command_bytes_max: int) -> None:
-        self._decoder = Decoder(contract, command_bytes_max=command_bytes_max)
-        self._key_fields = key_fields
+    def __init__(self, contract: Contract, role: str, *, command_bytes_max: int) -> None:
+        """Stand before the topic of a role."""
+        types = contract.types[role]
+        self._decoder = Decoder(contract, types, command_bytes_max=command_bytes_max)
+        self._key_fields = contract.topics[role].key_fields
 
     def fault(self, value: bytes) -> str | None:
         """Say why the worker would make a dead letter of it: reason, pointer and detail."""

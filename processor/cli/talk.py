@@ -61,7 +61,9 @@ def send(
     contract = load_contract()
     source = Input(commands)
     spec = contract.topics[COMMANDS]
-    gate = Gate(contract, spec.key_fields, command_bytes_max=settings.command_bytes_max)
+    names = {contract.topics[role].name: role for role in contract.types}
+    role = names.get(topic or spec.name, COMMANDS)
+    gate = Gate(contract, role, command_bytes_max=settings.command_bytes_max)
     if not no_validate and (source.is_file or source.is_single):
         for line in source.lines():
             _refuse(source, gate, line, "nothing was sent")

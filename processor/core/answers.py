@@ -115,6 +115,7 @@ def decide_all(
     """
     answers: list[Answer] = []
     decided = books.decided
+    books.now_us = clock.now_us
     for arrival in arrivals:
         asked = arrival.asked
         if isinstance(asked, Invalid):

@@ -83,6 +83,41 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     available: int | None
 
 
+class Hold(msgspec.Struct, gc=False):
+    """
+    Money set aside while its batch is decided, in minor units.
+
+    `remaining` of what was placed is still held; all captures together may be `capture_max`, less
+    what was `released`. `expires_at_us` is None for a hold that does not expire.
+    """
+
+    placed: int
+    remaining: int
+    capture_max: int
+    expires_at_us: int | None
+    captured: int = 0
+    released: int = 0
+
+    def left(self) -> int:
+        """Say how much may still be captured; nothing once the hold has ended."""
+        return self.capture_max - self.captured - self.released
+
+    def is_over(self, now_us: int) -> bool:
+        """Say whether its time is over."""
+        return self.expires_at_us is not None and now_us > self.expires_at_us
+
+
+class Holding(msgspec.Struct, frozen=True, gc=False):
+    """
+    What a command did to a hold: by how much what is `held` changed, and how much of what it
+    allowed was `released`, in minor units.
+    """
+
+    hold_transaction_id: str
+    held: int
+    released: int
+
+
 class Ruling(msgspec.Struct, frozen=True, gc=False):
     """
     What was decided about a command, as its event shows it.
@@ -90,6 +125,7 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
     moved. `postings` are there only while the batch that moved the money is at hand. `change` is
     what became of an account that was changed; `shown` what only some kinds of commands show.
+    `holding` is what was done to a hold, while the batch is at hand.
     """
 
     reason: str | None
@@ -102,6 +138,7 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     postings: tuple[Posting, ...] = ()
     change: Change | None = None
     shown: Shown | None = None
+    holding: Holding | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -149,10 +186,14 @@ class Books:
         accounts: dict[str, Account],
         decided: dict[str, Decided],
         reversed_minor: dict[str, int],
+        holds: dict[str, Hold] | None = None,
     ) -> None:
         self.accounts = accounts
         self.decided = decided
         self.reversed_minor = reversed_minor
+        self.holds = {} if holds is None else holds
+        self.now_us = 0
+        """The moment of the decisions, in microseconds since the epoch."""
         self.opened: dict[str, Opened] = {}
 
     def account(self, name: str) -> Account | None:
@@ -172,7 +213,7 @@ class Books:
         """
         cash = self.account(CASH_PREFIX + account.currency)
         assert cash is not None, "every currency has a cash account"
-        self._make_row(cash)
+        self.make_row(cash)
         self.accounts[account.name] = account
         self.opened[account.name] = Opened(account, account.overdraft_limit)
 
@@ -185,9 +226,9 @@ class Books:
     def move(self, debit: Account, credit: Account, amount: int) -> Posting:
         """Move money in memory. The rules have been checked: from here on it must succeed."""
         if debit.account_id is None:
-            self._make_row(debit)
+            self.make_row(debit)
         if credit.account_id is None:
-            self._make_row(credit)
+            self.make_row(credit)
         debit.posted -= amount
         credit.posted += amount
         return Posting(debit, credit, amount, debit.posted, credit.posted)
@@ -196,7 +237,7 @@ class Books:
         """Count what was given back of an original."""
         self.reversed_minor[original] = self.reversed_minor.get(original, 0) + amount
 
-    def _make_row(self, account: Account) -> None:
+    def make_row(self, account: Account) -> None:
         """Note that an account of the bank's own is used for the first time."""
         if account.account_id is None and account.name not in self.opened:
             self.opened[account.name] = Opened(account, None)

@@ -30,6 +30,7 @@ from processor.core.commands import (
 )
 from processor.core.decisions import (
     exchange,
+    hold,
     journal,
     movement,
     opening,
@@ -37,6 +38,7 @@ from processor.core.decisions import (
     reversal,
     terms,
 )
+from processor.core.hold_commands import HoldCapture, HoldExpire, HoldPlace, HoldRelease
 from processor.core.reasons import Reason
 
 
@@ -52,16 +54,17 @@ class Rule(msgspec.Struct, frozen=True):
     """
     How one kind of command is treated.
 
-    `accounts_of` names the accounts to read and lock; `original_of` the earlier payment to read,
-    whose accounts are then locked too; `decide` is pure, may change only the books it is given, and
-    gets the reason that was found before it (expiry), if any. `as_asked` shows what a command asks
-    for, whatever becomes of it.
+    `accounts_of` names the accounts to read and lock; `original_of` the earlier payment and
+    `hold_of` the earlier hold to read, whose accounts are then locked too; `decide` is pure, may
+    change only the books it is given, and gets the reason that was found before it (expiry), if
+    any. `as_asked` shows what a command asks for, whatever becomes of it.
     """
 
     decide: Callable[[Any, Books, Reason | None], Ruling]
     as_asked: Callable[[Any], Ruling]
     accounts_of: Callable[[Any], tuple[str, ...]] = _no_accounts
     original_of: Callable[[Any], str | None] = _no_original
+    hold_of: Callable[[Any], str | None] = _no_original
 
 
 CATALOGUE: dict[type[Command], Rule] = {
@@ -78,4 +81,8 @@ CATALOGUE: dict[type[Command], Rule] = {
     Refund: Rule(reversal.decide, reversal.as_asked, original_of=reversal.original_of),
     Journal: Rule(journal.decide, journal.as_asked, journal.accounts_of),
     FxTransfer: Rule(exchange.decide, exchange.as_asked, exchange.accounts_of),
+    HoldPlace: Rule(hold.decide_place, hold.as_asked_place, hold.accounts_of),
+    HoldCapture: Rule(hold.decide_capture, hold.as_asked, hold_of=hold.hold_of),
+    HoldRelease: Rule(hold.decide_release, hold.as_asked, hold_of=hold.hold_of),
+    HoldExpire: Rule(hold.decide_expire, hold.as_asked, hold_of=hold.hold_of),
 }

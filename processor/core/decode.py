@@ -65,15 +65,22 @@ class Invalid(msgspec.Struct, frozen=True):
 
 
 class Decoder:
-    """Turns the values of records into commands, by the schemas of a contract."""
+    """
+    Turns the values of records into commands, by the schemas of a contract.
 
-    def __init__(self, contract: Contract, *, command_bytes_max: int) -> None:
+    `types` are those that the records' topic takes; any other is unknown there. None takes all.
+    """
+
+    def __init__(
+        self, contract: Contract, types: frozenset[str] | None = None, *, command_bytes_max: int
+    ) -> None:
         assert contract.commands.keys() == READERS.keys(), "each command has a schema and a reader"
         self._bytes_max = command_bytes_max
         self._validators = contract.commands
         self._by_type = {
             kind: (validator.is_valid, READERS[kind])
             for kind, validator in contract.commands.items()
+            if types is None or kind in types
         }
 
     def decode(self, value: bytes | None) -> Command | Invalid:

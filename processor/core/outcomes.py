@@ -79,6 +79,11 @@ class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     credit_amount: str | msgspec.UnsetType = msgspec.UNSET
     credit_currency: str | msgspec.UnsetType = msgspec.UNSET
     rate: str | msgspec.UnsetType = msgspec.UNSET
+    hold_transaction_id: str | msgspec.UnsetType = msgspec.UNSET
+    capture_max: str | msgspec.UnsetType = msgspec.UNSET
+    expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    held: str | msgspec.UnsetType = msgspec.UNSET
+    captured: str | msgspec.UnsetType = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 

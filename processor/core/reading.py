@@ -40,10 +40,18 @@ from processor.core.commands import (
 )
 from processor.core.currencies import DIGITS
 from processor.core.fingerprint import fingerprint
+from processor.core.hold_commands import (
+    RELEASE,
+    HoldCapture,
+    HoldExpire,
+    HoldPlace,
+    HoldRelease,
+    OnHold,
+)
 from processor.core.money import AMOUNT_MINOR_MAX, to_major
 from processor.core.own_accounts import CASH_PREFIX
 from processor.core.rates import to_credit, to_debit
-from processor.core.timestamps import to_epoch_us
+from processor.core.timestamps import EPOCH_US_MAX, to_epoch_us
 
 METADATA_BYTES_MAX: Final = 4096
 """Bound of all keys and values of a command's metadata together, in UTF-8 bytes."""
@@ -250,6 +258,46 @@ def _amount_minor(text: str, currency: str, pointer: str, least_minor: int = 1) 
     return amount_minor
 
 
+def _read_hold_place(document: Document) -> HoldPlace | Misfit:
+    currency = document["currency"]
+    amount = _amount_minor(document["amount"], currency, "/amount")
+    if type(amount) is Misfit:
+        return amount
+    most = amount
+    if "capture_max" in document:
+        read_most = _amount_minor(document["capture_max"], currency, "/capture_max")
+        if type(read_most) is Misfit:
+            return read_most
+        most = read_most
+    if most < amount:
+        return Misfit("/capture_max", "less than the amount")
+    written = document.get("expires_at")
+    expires_at_us = None if written is None else to_epoch_us(written)
+    if expires_at_us is not None and not 0 <= expires_at_us <= EPOCH_US_MAX:
+        return Misfit("/expires_at", "not in the years 1970 to 9999 in UTC")
+    sides = (document["debit_account"], document["credit_account"])
+    return _read(HoldPlace, document, (*sides, amount, currency, most, expires_at_us))
+
+
+def _read_on_hold(document: Document, kind: type[OnHold], *own: object) -> OnHold | Misfit:
+    amount = document.get("amount")
+    if amount is not None and without_needless_zeros(amount) == "0":
+        return Misfit("/amount", "not above zero")
+    return _read(kind, document, (document["hold_transaction_id"].lower(), amount, *own))
+
+
+def _read_hold_capture(document: Document) -> OnHold | Misfit:
+    return _read_on_hold(document, HoldCapture, document.get("remainder") == RELEASE)
+
+
+def _read_hold_release(document: Document) -> OnHold | Misfit:
+    return _read_on_hold(document, HoldRelease)
+
+
+def _read_hold_expire(document: Document) -> HoldExpire | Misfit:
+    return _read(HoldExpire, document, (document["hold_transaction_id"].lower(),))
+
+
 Reader = Callable[[Document], Command | Misfit]
 
 READERS: Final[Mapping[str, Reader]] = {
@@ -266,5 +314,9 @@ READERS: Final[Mapping[str, Reader]] = {
     Refund.TYPE: partial(_read_giving_back, Refund),
     Journal.TYPE: _read_journal,
     FxTransfer.TYPE: _read_fx_transfer,
+    HoldPlace.TYPE: _read_hold_place,
+    HoldCapture.TYPE: _read_hold_capture,
+    HoldRelease.TYPE: _read_hold_release,
+    HoldExpire.TYPE: _read_hold_expire,
 }
 """How a document of each type becomes a command."""

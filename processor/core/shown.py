@@ -34,6 +34,11 @@ class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     credit_amount: str | msgspec.UnsetType = msgspec.UNSET
     credit_currency: str | msgspec.UnsetType = msgspec.UNSET
     rate: str | msgspec.UnsetType = msgspec.UNSET
+    hold_transaction_id: str | msgspec.UnsetType = msgspec.UNSET
+    capture_max: str | msgspec.UnsetType = msgspec.UNSET
+    expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    held: str | msgspec.UnsetType = msgspec.UNSET
+    captured: str | msgspec.UnsetType = msgspec.UNSET
 
     def fields(self) -> dict[str, Any]:
         """Give what is set, by its name."""

@@ -5,9 +5,14 @@ Python's own `datetime` can't hold year 0, second 60 or an offset across the yea
 which RFC 3339 allows.
 """
 
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+EPOCH_US_MAX: Final = 253_402_300_799_999_999
+"""The last microsecond of the year 9999."""
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, like everything here
 _MARCH: Final = 3
 _EPOCH_DAY: Final = 719468
 """Days from 0000-03-01 to 1970-01-01."""
@@ -28,6 +33,12 @@ def to_epoch_us(text: str) -> int:
         offset_s = (int(text[-5:-3]) * 60 + int(text[-2:])) * 60
         seconds += offset_s if text[-6] == "-" else -offset_s
     return seconds * 1_000_000 + int(fraction.ljust(6, "0"))
+
+
+def from_epoch_us(at_us: int) -> str:
+    """Write a time of the years 1970 to 9999 in UTC with six decimals: the one canonical form."""
+    moment = _EPOCH + timedelta(microseconds=at_us)
+    return moment.isoformat(timespec="microseconds") + "Z"
 
 
 @lru_cache(maxsize=64)

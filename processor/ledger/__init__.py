@@ -14,7 +14,7 @@ import msgspec
 
 from processor.batch import Log, Run
 from processor.core.answers import Answer, Clock, RecordedAnswer
-from processor.core.books import Account, Decided, Opened
+from processor.core.books import Account, Decided, Hold, Opened
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -47,6 +47,18 @@ class Timeline(msgspec.Struct, frozen=True):
     timeline_id: int
     token: UUID
     from_sequence: int
+
+
+class DueHold(msgspec.Struct, frozen=True):
+    """
+    A hold whose time is over and that still holds money or may be captured; `overdue_s` for how
+    long.
+    """
+
+    hold_transaction_id: str
+    account: str
+    expires_at_us: int
+    overdue_s: float
 
 
 class PostingSession(Protocol):
@@ -82,6 +94,9 @@ class PostingSession(Protocol):
         """
         Read how much of each original has been given back, in minor units. Only after the locks.
         """
+
+    async def holds(self, transaction_ids: Collection[str]) -> dict[str, Hold]:
+        """Read the state of holds by the id that placed them. Only after the locks."""
 
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """
@@ -136,6 +151,15 @@ class Ledger(Protocol):
 
     async def delivered(self, logs: dict[Log, int]) -> None:
         """Note how far outcomes were delivered, where the claim still holds."""
+
+    async def due_holds(self, holds_max: int) -> list[DueHold]:
+        """
+        Read the holds that are to expire, the longest overdue first; none where another worker has
+        taken this upon itself.
+        """
+
+    async def known(self, transaction_ids: Collection[str]) -> set[str]:
+        """Give those of the ids that have been decided."""
 
     async def prepare(self) -> None:
         """

@@ -18,6 +18,7 @@ from struct import Struct
 from typing import Final
 
 from processor.core.answers import First
+from processor.core.books import Holding
 from processor.core.commands import id_bytes
 from processor.core.fingerprint import FINGERPRINT_VERSION
 from processor.ledger.rows import details_of, metadata_of, shown_of
@@ -70,12 +71,17 @@ POSTING_COLUMNS: Final = (
     "metadata",
     "details",
     "shown",
+    "hold_transaction_id",
+    "held",
+    "released",
 )
 _POSTING: Final = Struct(">hiqiqi16siiiqiqiqiqiqiqiiihi?")
 """The columns up to `overdraws`, each after its length."""
 
-_ONLY_ON_THE_FIRST_LINE: Final = 3 * NULL
-"""`metadata`, `details` and `shown` of the further lines of a transaction."""
+_NO_HOLD: Final = 3 * NULL
+_HOLDING: Final = Struct(">i16siqiq")
+_ONLY_ON_THE_FIRST_LINE: Final = 6 * NULL
+"""`metadata` and what stands behind it, of the further lines of a transaction."""
 
 Encoder = Callable[[Sequence[First], datetime], bytes]
 
@@ -120,7 +126,7 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
             original, reference = moved.original_transaction_id, moved.reference
             # fmt: off
             row = pack(
-                21,
+                24,
                 8, one.ledger_sequence,
                 8, at,
                 16, transaction_id,
@@ -147,10 +153,16 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
                     _text(metadata_of(command)),
                     _text(details_of(command)),
                     _text(shown_of(ruling)),
+                    _NO_HOLD if ruling.holding is None else _holding(ruling.holding),
                 )
             else:
                 parts.append(_ONLY_ON_THE_FIRST_LINE)
     return b"".join(parts)
+
+
+def _holding(holding: Holding) -> bytes:
+    hold_id = id_bytes(holding.hold_transaction_id)
+    return _HOLDING.pack(16, hold_id, 8, holding.held, 8, holding.released)
 
 
 def _microseconds(moment: datetime) -> int:

@@ -11,7 +11,7 @@ import orjson
 from processor.core.books import Decided
 from processor.core.currencies import DIGITS
 from processor.core.decisions.reversal import REVERSIBLE
-from processor.core.money import to_major
+from processor.core.money import to_major, to_minor
 from processor.errors import ProcessorError
 from processor.ledger import rows
 from processor.ledger.connection import ConnectionSettings
@@ -22,7 +22,7 @@ from processor.ledger.statements import load
 SQL: Final = load("lookup.sql")
 
 ROWS_MAX: Final = 100
-"""Repeats, conflicts, dead letters and reversals of one payment that are read."""
+"""Repeats, conflicts, dead letters and relatives of one payment that are read."""
 
 Document = dict[str, Any]
 """What was found, ready to be written as JSON; amounts are texts in major units."""
@@ -55,7 +55,7 @@ async def account(access: ConnectionSettings, name: str, entries_max: int) -> Do
         "available": None
         if limit is None
         else to_major(row["posted"] - row["held"] + limit, digits),
-        "entries": [_in_major(entry, ("amount", "balance_after"), digits) for entry in entries],
+        "entries": entries,
     }
 
 
@@ -78,6 +78,7 @@ async def payment(access: ConnectionSettings, transaction_id: str) -> Document |
             conflict["differences"] = orjson.loads(conflict["differences"])
         if decided:
             first = await _first(connection, dict(decided[0]))
+            first["family"] = await _family(connection, transaction_id)
         elif any(told.values()):
             first = {"transaction_id": transaction_id, "outcome": None}
         else:
@@ -129,6 +130,32 @@ async def _moved(connection: asyncpg.Connection, decided: Decided) -> Document:
         "reversals": [_in_major(one, ("amount",), digits) for one in reversals],
         "left_to_reverse": to_major(found[0]["amount"] - reversed_minor, digits),
     }
+
+
+async def _family(connection: asyncpg.Connection, transaction_id: str) -> Document:
+    """Describe the payment at the top of the family, its relatives nested below it."""
+    found = await _fetch(connection, "payment_family", transaction_id, ROWS_MAX + 1)
+    members = {one["transaction_id"]: {**one, "members": []} for one in found[:ROWS_MAX]}
+    root = members[found[0]["transaction_id"]]
+    for member in members.values():
+        parent = member.pop("parent_transaction_id")
+        if parent is not None:
+            members[parent]["members"].append(member)
+    root["left_to_reverse"] = await _left_of(connection, root)
+    held = await _fetch(connection, "payment_hold", root["transaction_id"])
+    root["hold"] = held[0] if held else None
+    root["is_whole"] = len(found) <= ROWS_MAX
+    return root
+
+
+async def _left_of(connection: asyncpg.Connection, root: Document) -> str | None:
+    """Give what can still be given back of a payment, None where nothing ever can."""
+    if root["outcome"] != "posted" or root["type"] not in REVERSIBLE:
+        return None
+    digits = DIGITS[root["currency"]]
+    totals = await _fetch(connection, "payment_reversed", root["transaction_id"])
+    reversed_minor = totals[0]["reversed_amount"] if totals else 0
+    return to_major(to_minor(root["amount"], digits) - reversed_minor, digits)
 
 
 async def position(access: ConnectionSettings, topic: str, partition: int) -> Document | None:

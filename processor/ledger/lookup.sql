@@ -6,24 +6,11 @@ SELECT name::text AS account, currency, kind, status, posted, held, overdraft_li
 FROM ledger.account WHERE name = $1;
 
 -- name: account_entries
--- The newest entries of an account. Postings are walked from the end: they have no index by
--- account.
-SELECT posting.transaction_id::text, posting.type, posting.amount, posting.currency,
-       CASE WHEN posting.debit_account_id = account.account_id THEN 'debit' ELSE 'credit' END
-           AS direction,
-       CASE WHEN posting.debit_account_id = account.account_id THEN posting.debit_balance
-            ELSE posting.credit_balance END AS balance_after,
-       other.name::text AS other_account, posting.reference, posting.ledger_sequence,
-       to_char(posting.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS booked_at
-FROM ledger.account
-JOIN ledger.posting
-    ON account.account_id IN (posting.debit_account_id, posting.credit_account_id)
-JOIN ledger.account AS other
-    ON other.account_id = posting.debit_account_id + posting.credit_account_id
-                          - account.account_id
-WHERE account.name = $1
-ORDER BY posting.ledger_sequence DESC, posting.line DESC
-LIMIT $2;
+-- The newest entries of an account.
+SELECT transaction_id::text, type, amount::text, currency, direction,
+       balance_after::text, counter_account AS other_account, reference, ledger_sequence,
+       to_char(booked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS booked_at
+FROM reporting.newest_entries($1, $2);
 
 -- name: payment_entries
 -- Both sides of each line of a payment, as reporting.entries numbers them.
@@ -69,6 +56,22 @@ WHERE original_transaction_id = $1::uuid;
 SELECT transaction_id::text, type, amount, ledger_sequence,
        to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at
 FROM ledger.posting WHERE original_transaction_id = $1::uuid ORDER BY ledger_sequence LIMIT $2;
+
+-- name: payment_hold
+-- What became of a hold.
+SELECT placed::text, held::text, captured::text, released::text, capture_max::text,
+       to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS expires_at,
+       status
+FROM reporting.holds WHERE hold_transaction_id = $1::uuid;
+
+-- name: payment_family
+-- The whole family of a payment, whichever member is asked for.
+SELECT transaction_id::text, parent_transaction_id::text, type, outcome, reason,
+       amount::text, currency, ledger_sequence,
+       to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at
+FROM reporting.payment_family
+WHERE root_transaction_id = reporting.payment_root($1::uuid)
+ORDER BY depth, ledger_sequence LIMIT $2;
 
 -- name: standing
 SELECT position.source_id, source.incarnation::text, position.claimed_by,

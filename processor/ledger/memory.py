@@ -27,9 +27,9 @@ from processor.core.answers import (
     RecordedAnswer,
     Repeat,
 )
-from processor.core.books import Account, Decided, Opened
+from processor.core.books import Account, Decided, Hold, Opened
 from processor.errors import AlreadyDecidedError, FencedError, RewoundError
-from processor.ledger import Fence, Position, Timeline
+from processor.ledger import DueHold, Fence, Position, Timeline
 from processor.ledger.memory_tables import CHECK, Entry, Tables, refused
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,6 +82,11 @@ class MemorySession:
         """Read reversal totals."""
         totals = self._tables.reversed_minor
         return {one: totals[one] for one in transaction_ids if one in totals}
+
+    async def holds(self, transaction_ids: Collection[str]) -> dict[str, Hold]:
+        """Read holds; the batch gets copies of its own."""
+        holds = self._tables.holds
+        return {one: replace(holds[one]) for one in transaction_ids if one in holds}
 
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """Read the clock and draw ledger_sequences."""
@@ -138,10 +143,13 @@ class MemorySession:
             ruling=replace(
                 ruling,
                 postings=(),
+                holding=None,
                 amount_minor=ruling.amount_minor if ruling.reason is None else None,
             ),
         )
         self._tables.put(self._tables.decided, decided.transaction_id, kept)
+        if ruling.holding is not None:
+            self._tables.hold(decided, ruling.holding)
         for line, posting in enumerate(ruling.postings, start=1):
             self._tables.post(kept, line, posting)
         if ruling.change is not None:
@@ -229,6 +237,25 @@ class MemoryLedger:
                     noted = replace(place, delivered_offset=min(offset, place.next_offset))
                     self._tables.positions[log.topic, log.partition] = noted
 
+    async def due_holds(self, holds_max: int) -> list[DueHold]:
+        """Read what is due."""
+        now_us, decided = self._now_us(), self._tables.decided
+        due = [
+            DueHold(
+                id_,
+                decided[id_].ruling.debit_account or "",
+                hold.expires_at_us,
+                (now_us - hold.expires_at_us) / 1_000_000,
+            )
+            for id_, hold in self._tables.holds.items()
+            if hold.expires_at_us is not None and hold.is_over(now_us) and hold.left()
+        ]
+        return sorted(due, key=lambda one: one.expires_at_us)[:holds_max]
+
+    async def known(self, transaction_ids: Collection[str]) -> set[str]:
+        """Look ids up."""
+        return self._tables.decided.keys() & set(transaction_ids)
+
     async def prepare(self) -> None:
         """Do nothing: there are no months to prepare and no servers to fail over."""
 
@@ -238,6 +265,10 @@ class MemoryLedger:
     def balances(self) -> dict[str, Account]:
         """Give every account by its name, as it stands."""
         return {name: replace(row) for name, row in self._tables.accounts.items()}
+
+    def holds(self) -> dict[str, Hold]:
+        """Give every hold by the id that placed it, as it stands."""
+        return {name: replace(row) for name, row in self._tables.holds.items()}
 
     def entries(self) -> list[Entry]:
         """Give everything posted, in the order of its posting."""

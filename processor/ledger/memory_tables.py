@@ -14,7 +14,17 @@ import msgspec
 from msgspec.structs import replace
 
 from processor.core.answers import RecordedAnswer
-from processor.core.books import BALANCE_MINOR_MAX, Account, Change, Decided, Opened, Posting
+from processor.core.books import (
+    BALANCE_MINOR_MAX,
+    Account,
+    Change,
+    Decided,
+    Hold,
+    Holding,
+    Opened,
+    Posting,
+)
+from processor.core.hold_commands import HoldPlace
 from processor.core.own_accounts import CLEARING
 from processor.errors import AlreadyDecidedError, UnpostableError
 from processor.ledger import Position, Timeline
@@ -53,6 +63,7 @@ class Tables:
         self.decided: dict[str, Decided] = {}
         self.entries: dict[tuple[str, int], Entry] = {}
         self.reversed_minor: dict[str, int] = {}
+        self.holds: dict[str, Hold] = {}
         self.recorded: dict[tuple[int, int], RecordedAnswer] = {}
         self.holes: dict[tuple[int, int], int] = {}
         self.timelines: list[Timeline] = []
@@ -132,6 +143,33 @@ class Tables:
         if total > entry.amount:
             raise refused("reversed_within_original", CHECK)
         self.put(self.reversed_minor, original, total)
+
+    def hold(self, decided: Decided, holding: Holding) -> None:
+        """Change a hold and what its account has held."""
+        id_, command = holding.hold_transaction_id, decided.command
+        if isinstance(command, HoldPlace):
+            hold = Hold(holding.held, 0, command.capture_max_minor, command.expires_at_us)
+        elif id_ in self.holds:
+            hold = self.holds[id_]
+        else:
+            raise refused("change_of_hold", _NO_SUCH_ROW)
+        captured = sum(posting.amount for posting in decided.ruling.postings)
+        hold = replace(
+            hold,
+            remaining=hold.remaining + holding.held,
+            captured=hold.captured + captured,
+            released=hold.released + holding.released,
+        )
+        if not 0 <= hold.remaining <= hold.placed:
+            raise refused("remaining_of_placed", CHECK)
+        if hold.left() < 0:
+            raise refused("captured_within_hold", CHECK)
+        if hold.remaining > hold.left():
+            raise refused("holds_what_may_be_captured", CHECK)
+        self.put(self.holds, id_, hold)
+        name = decided.ruling.debit_account or ""
+        account = self.accounts[name]
+        self.put(self.accounts, name, replace(account, held=account.held + holding.held))
 
     def change(self, name: str, change: Change) -> None:
         """Note what a command made of an account: the last change holds at the commit."""

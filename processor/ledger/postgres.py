@@ -22,7 +22,7 @@ from processor.core.answers import (
     RecordedAnswer,
     Repeat,
 )
-from processor.core.books import Account, Decided, Opened
+from processor.core.books import Account, Decided, Hold, Opened
 from processor.errors import (
     AlreadyDecidedError,
     FencedError,
@@ -32,7 +32,7 @@ from processor.errors import (
     RewoundError,
     UnpostableError,
 )
-from processor.ledger import Fence, Position, Timeline, binary, rows
+from processor.ledger import DueHold, Fence, Position, Timeline, binary, rows
 from processor.ledger.connection import ConnectionSettings, LedgerConnection, translated
 from processor.ledger.statements import SQL
 
@@ -129,6 +129,13 @@ class PostgresSession:
             return {}
         found = await self._fetch("reversed_totals", list(transaction_ids))
         return {row[0]: row[1] for row in found}
+
+    async def holds(self, transaction_ids: Collection[str]) -> dict[str, Hold]:
+        """Read holds."""
+        if not transaction_ids:
+            return {}
+        found = await self._fetch("holds", list(transaction_ids))
+        return {row["hold_transaction_id"]: rows.hold_of(row) for row in found}
 
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """Read the clock and draw ledger_sequences."""
@@ -316,6 +323,17 @@ class PostgresLedger:
     async def delivered(self, logs: dict[Log, int]) -> None:
         """Note deliveries where the claim still holds."""
         await self._fetch("delivered", [log.claim for log in logs], list(logs.values()))
+
+    async def due_holds(self, holds_max: int) -> list[DueHold]:
+        """Take the job until this connection ends, or leave it; read what is due."""
+        (job,) = await self._fetch("take_expiry")
+        if not job["is_taken"]:
+            return []
+        return [DueHold(*row) for row in await self._fetch("due_holds", holds_max)]
+
+    async def known(self, transaction_ids: Collection[str]) -> set[str]:
+        """Look ids up."""
+        return {row[0] for row in await self._fetch("known", list(transaction_ids))}
 
     async def prepare(self) -> None:
         """

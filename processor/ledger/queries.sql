@@ -24,13 +24,13 @@ SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_ve
        coalesce(p.source_offset, c.source_offset, r.source_offset) AS source_offset,
        s.topic, s.partition,
        r.reason,
-       p.amount AS amount_minor, r.amount AS amount_text,
+       coalesce(p.amount, c.amount) AS amount_minor, r.amount AS amount_text,
        coalesce(p.currency, c.currency, r.currency) AS currency,
-       coalesce(debit.name::text, r.debit_account) AS debit_account,
-       coalesce(credit.name::text, r.credit_account) AS credit_account,
-       coalesce(c.account, r.account) AS account,
+       coalesce(debit.name::text, c.debit_account, r.debit_account) AS debit_account,
+       coalesce(credit.name::text, c.credit_account, r.credit_account) AS credit_account,
+       CASE WHEN c.hold_transaction_id IS NULL THEN coalesce(c.account, r.account) END AS account,
        c.status, c.overdraft_limit, c.available,
-       coalesce(p.shown, r.shown) AS shown
+       coalesce(p.shown, c.shown, r.shown) AS shown
 FROM ledger.transaction t
 LEFT JOIN ledger.posting p ON p.ledger_sequence = t.ledger_sequence AND p.decided_at = t.decided_at
     AND p.line = 1
@@ -75,6 +75,11 @@ SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit
 SELECT original_transaction_id::text, reversed_amount FROM ledger.reversal_total
 WHERE original_transaction_id = ANY ($1::uuid[]);
 
+-- name: holds
+-- The state of holds. Sent after the locks, so that it sees what they waited for.
+SELECT hold_transaction_id::text, placed, remaining, capture_max, expires_at_us, captured, released
+FROM ledger.hold WHERE hold_transaction_id = ANY ($1::uuid[]);
+
 -- name: clock
 -- The clock and the ledger_sequences of a batch. Sent after the locks: this is the serialisation
 -- order.
@@ -101,15 +106,21 @@ RETURNING account_id, name::text;
 -- limit that was raised.
 INSERT INTO ledger.account_change (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
-        channel, reference, metadata, details, status, overdraft_limit, available)
+    channel, reference, metadata, details, shown, status, overdraft_limit, available,
+    debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
+    expires_at_us)
 SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account,
-    n.currency, n.type, n.channel, n.reference, n.metadata, n.details,
-    n.status, n.overdraft_limit, n.available
+    n.currency, n.type, n.channel, n.reference, n.metadata, n.details, n.shown,
+    n.status, n.overdraft_limit, n.available, n.debit_account, n.credit_account, n.amount,
+    n.hold_transaction_id, n.held, n.released, n.capture_max, n.expires_at_us
 FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
-    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
-        $15::bigint[])
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::bigint[],
+    $20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[])
      AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
-         channel, reference, metadata, details, status, overdraft_limit, available);
+         channel, reference, metadata, details, shown, status, overdraft_limit, available,
+         debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
+         expires_at_us);
 
 -- name: insert_refusals
 -- Refused commands: a refused id stays refused.
@@ -230,6 +241,22 @@ SELECT current_setting('server_version') AS version,
        substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS server,
        (SELECT timeline.server FROM ledger.timeline ORDER BY timeline_id DESC LIMIT 1)
            AS known_server;
+
+-- name: take_expiry
+-- One worker lets holds expire: the one whose connection holds this lock.
+SELECT pg_try_advisory_lock(hashtext('ledger.expiry')) AS is_taken;
+
+-- name: due_holds
+SELECT hold.hold_transaction_id::text, account.name::text, hold.expires_at_us,
+       (moment.now_us - hold.expires_at_us)::float8 / 1000000 AS overdue_s
+FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us) AS moment
+JOIN ledger.hold ON hold.expires_at_us < moment.now_us
+JOIN ledger.account USING (account_id)
+WHERE hold.captured + hold.released < hold.capture_max
+ORDER BY hold.expires_at_us LIMIT $1;
+
+-- name: known
+SELECT transaction_id::text FROM ledger.transaction WHERE transaction_id = ANY ($1::uuid[]);
 
 -- name: create_month_partitions
 SELECT ledger.create_month_partitions($1);

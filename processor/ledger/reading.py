@@ -43,7 +43,10 @@ def _explain(cause: asyncpg.PostgresError) -> None:
     said = str(cause.args[0] if cause.args else cause)
     if isinstance(
         cause,
-        asyncpg.UndefinedTableError | asyncpg.InvalidSchemaNameError | asyncpg.UndefinedColumnError,
+        asyncpg.UndefinedTableError
+        | asyncpg.InvalidSchemaNameError
+        | asyncpg.UndefinedColumnError
+        | asyncpg.UndefinedFunctionError,
     ):
         raise NoLedgerError(f"this database holds no such ledger ({said}): run `processor migrate`")
     if (cause.sqlstate or "")[:2] == "22" and "role" in said:

@@ -9,7 +9,7 @@ import orjson
 from msgspec.structs import replace
 
 from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
-from processor.core.books import Account, Change, Decided, Ruling, Source
+from processor.core.books import Account, Change, Decided, Hold, Ruling, Source
 from processor.core.commands import (
     Command,
     Deposit,
@@ -22,6 +22,7 @@ from processor.core.commands import (
 from processor.core.currencies import DIGITS
 from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
+from processor.core.hold_commands import HoldPlace
 from processor.core.money import to_major, to_minor
 from processor.core.shown import Shown, decode_shown, encode_shown
 
@@ -144,18 +145,41 @@ def account_of(row: Sequence[Any]) -> Account:
     return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
 
 
+def hold_of(row: Mapping[str, Any]) -> Hold:
+    """Read a hold (statement `holds`)."""
+    return Hold(
+        row["placed"],
+        row["remaining"],
+        row["capture_max"],
+        row["expires_at_us"],
+        row["captured"],
+        row["released"],
+    )
+
+
 def account_change_columns(firsts: Sequence[First]) -> Columns:
     """Arrays of statement `insert_account_changes`."""
     decided = [first.decided for first in firsts]
-    changes = [item.ruling.change for item in decided]
+    rulings = [item.ruling for item in decided]
+    changes = [ruling.change for ruling in rulings]
+    placed = [item.command if isinstance(item.command, HoldPlace) else None for item in decided]
     return (
         *_place_columns(decided),
-        [item.ruling.account for item in decided],
-        [item.ruling.currency for item in decided],
+        [ruling.account or ruling.debit_account for ruling in rulings],
+        [ruling.currency for ruling in rulings],
         *_asked_columns(decided),
+        [shown_of(ruling) for ruling in rulings],
         [change and change.status for change in changes],
         [change and change.overdraft_limit for change in changes],
         [change and change.available for change in changes],
+        [ruling.debit_account for ruling in rulings],
+        [ruling.credit_account for ruling in rulings],
+        [ruling.amount_minor for ruling in rulings],
+        [ruling.holding and ruling.holding.hold_transaction_id for ruling in rulings],
+        [ruling.holding and ruling.holding.held for ruling in rulings],
+        [ruling.holding and ruling.holding.released for ruling in rulings],
+        [command and command.capture_max_minor for command in placed],
+        [command and command.expires_at_us for command in placed],
     )
 
 

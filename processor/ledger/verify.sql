@@ -15,6 +15,7 @@ SELECT (SELECT count(*) FROM ledger.posting) AS postings,
        (SELECT count(*) FROM ledger.hole) AS holes,
        (SELECT count(*) FROM ledger.transaction) AS transactions,
        (SELECT count(*) FROM ledger.account) AS accounts,
+       (SELECT count(*) FROM ledger.hold) AS holds,
        (SELECT count(*) FROM ledger.reversal_total) AS reversed;
 
 -- name: currencies
@@ -81,6 +82,39 @@ WHERE account.status <> coalesce(last.status, 'open')
    OR (last.status IS NOT NULL
        AND account.overdraft_limit IS DISTINCT FROM last.overdraft_limit)
 ORDER BY account.name LIMIT 20;
+
+-- name: wrong_holds
+-- Holds that are not what the commands on them say, and accounts in which something else is held
+-- than by their holds.
+WITH moved AS (
+    SELECT hold_transaction_id, sum(held) AS held, sum(captured) AS captured,
+           sum(released) AS released
+    FROM (
+        SELECT hold_transaction_id, held, 0 AS captured, released
+        FROM ledger.account_change WHERE hold_transaction_id IS NOT NULL
+        UNION ALL
+        SELECT hold_transaction_id, held, amount, released
+        FROM ledger.posting WHERE hold_transaction_id IS NOT NULL
+    ) AS step
+    GROUP BY 1
+), holding AS (
+    SELECT account_id, sum(remaining) AS held FROM ledger.hold GROUP BY 1
+), fault AS (
+    SELECT format('hold %s', coalesce(hold.hold_transaction_id, moved.hold_transaction_id)) AS name,
+           format('holds %s, captured %s, released %s; its commands say %s, %s, %s',
+                  hold.remaining, hold.captured, hold.released, moved.held, moved.captured,
+                  moved.released) AS what
+    FROM ledger.hold FULL JOIN moved USING (hold_transaction_id)
+    WHERE (hold.remaining, hold.captured, hold.released)
+          IS DISTINCT FROM (moved.held, moved.captured, moved.released)
+    UNION ALL
+    SELECT format('account %s', account.name),
+           format('%s is held, by its holds %s', account.held, coalesce(holding.held, 0))
+    FROM ledger.account LEFT JOIN holding USING (account_id)
+    WHERE account.held <> coalesce(holding.held, 0) OR account.ahead <> 0
+)
+SELECT format('%s: %s (minor units)', name, what) AS line, count(*) OVER () AS total
+FROM fault ORDER BY name LIMIT 20;
 
 -- name: broken_chains
 -- Entries whose balance is not the one before plus the change, and accounts that ended elsewhere.

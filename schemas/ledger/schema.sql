@@ -15,10 +15,12 @@ CREATE FUNCTION ledger.apply_change() RETURNS trigger
     AS $$
 BEGIN
     IF EXISTS (SELECT FROM account_change AS later
-               WHERE later.account = NEW.account AND later.ledger_sequence > NEW.ledger_sequence)
+               WHERE later.account = NEW.account AND later.ledger_sequence > NEW.ledger_sequence
+                 AND later.status IS NOT NULL)
     THEN
         RETURN NULL;
     END IF;
+    UPDATE account SET ahead = 0 WHERE name = NEW.account AND ahead <> 0;
     UPDATE account SET
         status = NEW.status,
         overdraft_limit = NEW.overdraft_limit,
@@ -31,6 +33,61 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.apply_holds() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    unmoved bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM added WHERE hold_transaction_id IS NOT NULL) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO hold (
+        hold_transaction_id, account_id, placed, capture_max, expires_at_us, remaining)
+    SELECT added.hold_transaction_id, account.account_id, added.amount, added.capture_max,
+           added.expires_at_us, added.amount
+    FROM added
+    JOIN account ON account.name = added.debit_account AND account.currency = added.currency
+    WHERE added.type = 'hold.place';
+
+    WITH change AS (
+        SELECT hold_transaction_id, currency, debit_account, sum(held)::bigint AS held,
+               sum(released)::bigint AS released
+        FROM added WHERE hold_transaction_id IS NOT NULL AND type <> 'hold.place' GROUP BY 1, 2, 3
+    ), changed AS (
+        UPDATE hold SET remaining = remaining + change.held,
+                        released = hold.released + change.released
+        FROM change JOIN account
+            ON account.name = change.debit_account AND account.currency = change.currency
+        WHERE hold.hold_transaction_id = change.hold_transaction_id
+          AND hold.account_id = account.account_id
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM change) - (SELECT count(*) FROM changed)
+         + (SELECT count(*) FROM added WHERE type = 'hold.place')
+         - (SELECT count(*) FROM hold JOIN added USING (hold_transaction_id)
+            WHERE added.type = 'hold.place')
+    INTO unmoved;
+    IF unmoved <> 0 THEN
+        RAISE EXCEPTION 'a change names a hold or an account that does not exist'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'change_of_hold';
+    END IF;
+
+    UPDATE account SET
+        held = account.held + change.held,
+        tolerated = least(account.tolerated, greatest(0,
+            account.held + change.held - account.posted - account.overdraft_limit)),
+        ahead = greatest(0, account.held + change.held - account.posted - account.overdraft_limit
+                            - account.tolerated)
+    FROM (
+        SELECT debit_account AS name, sum(held)::bigint AS held
+        FROM added WHERE hold_transaction_id IS NOT NULL GROUP BY 1
+    ) AS change
+    WHERE account.name = change.name;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.apply_postings() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -40,14 +97,37 @@ DECLARE
     unregistered bigint;
     unfounded bigint;
 BEGIN
-    IF EXISTS (SELECT FROM added WHERE overdraws) THEN
-        -- More than is needed; what is left over goes with the movement below.
-        UPDATE account SET tolerated = account.tolerated + beyond.amount
+    IF EXISTS (SELECT FROM added WHERE overdraws OR hold_transaction_id IS NOT NULL) THEN
+        WITH capture AS (
+            SELECT hold_transaction_id, debit_account_id, sum(held)::bigint AS held,
+                   sum(amount)::bigint AS captured, sum(released)::bigint AS released
+            FROM added WHERE hold_transaction_id IS NOT NULL GROUP BY 1, 2
+        ), changed AS (
+            UPDATE hold SET remaining = hold.remaining + capture.held,
+                            captured = hold.captured + capture.captured,
+                            released = hold.released + capture.released
+            FROM capture
+            WHERE hold.hold_transaction_id = capture.hold_transaction_id
+              AND hold.account_id = capture.debit_account_id
+            RETURNING 1
+        )
+        SELECT (SELECT count(*) FROM capture) - (SELECT count(*) FROM changed) INTO unmoved;
+        IF unmoved <> 0 THEN
+            RAISE EXCEPTION 'a capture is not of a hold in the account that gives'
+                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'capture_of_hold';
+        END IF;
+
+        -- More is tolerated than is needed; what is left over goes with the movement below.
+        UPDATE account SET
+            held = account.held + side.held,
+            tolerated = account.tolerated
+                + CASE WHEN account.overdraft_limit IS NULL THEN 0 ELSE side.beyond END
         FROM (
-            SELECT debit_account_id AS account_id, sum(amount)::bigint AS amount
-            FROM added WHERE overdraws GROUP BY 1
-        ) AS beyond
-        WHERE account.account_id = beyond.account_id AND account.overdraft_limit IS NOT NULL;
+            SELECT debit_account_id AS account_id, coalesce(sum(held), 0)::bigint AS held,
+                   coalesce(sum(amount) FILTER (WHERE overdraws), 0)::bigint AS beyond
+            FROM added WHERE overdraws OR hold_transaction_id IS NOT NULL GROUP BY 1
+        ) AS side
+        WHERE account.account_id = side.account_id;
     END IF;
 
     WITH movement AS (
@@ -212,6 +292,15 @@ BEGIN
     EXECUTE format('ALTER TABLE %s %s', sampled, changes);
 END $$;
 
+CREATE FUNCTION ledger.settle_hold() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE account SET ahead = 0 WHERE name = NEW.debit_account AND ahead <> 0;
+    RETURN NULL;
+END $$;
+
 CREATE TABLE ledger.timeline (
     timeline_id integer NOT NULL,
     token uuid NOT NULL,
@@ -239,9 +328,208 @@ BEGIN
     RETURN QUERY SELECT * FROM timeline WHERE timeline_id = last;
 END $$;
 
+CREATE FUNCTION reporting.balance_at(account text, moment timestamp with time zone) RETURNS numeric
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+DECLARE
+    own record;
+    held bigint;
+BEGIN
+    SELECT found.account_id, currency.digits INTO own
+    FROM ledger.account AS found JOIN ledger.currency ON currency.code = found.currency
+    WHERE found.name = balance_at.account;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT entry.balance INTO held FROM ledger.entry
+    WHERE entry.account_id = own.account_id AND entry.decided_at <= moment
+    ORDER BY entry.decided_at DESC, entry.ledger_sequence DESC, entry.line DESC LIMIT 1;
+    RETURN reporting.major(coalesce(held, 0), own.digits);
+END $$;
+
+CREATE FUNCTION reporting.balance_at_value_date(account text, day date) RETURNS numeric
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    own record;
+    moved numeric;
+BEGIN
+    SELECT found.account_id, currency.digits INTO own
+    FROM ledger.account AS found JOIN ledger.currency ON currency.code = found.currency
+    WHERE found.name = balance_at_value_date.account;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT sum(CASE WHEN entry.value_date <= day THEN 1 ELSE -1 END
+               * CASE entry.side WHEN 1 THEN -entry.amount ELSE entry.amount END) INTO moved
+    FROM ledger.entry
+    WHERE entry.account_id = own.account_id
+      AND entry.value_date <> (entry.decided_at AT TIME ZONE 'UTC')::date
+      AND (entry.value_date <= day) <> ((entry.decided_at AT TIME ZONE 'UTC')::date <= day);
+    RETURN reporting.balance_at(
+               balance_at_value_date.account,
+               (day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 microsecond')
+        + reporting.major(coalesce(moved, 0), own.digits);
+END $$;
+
 CREATE FUNCTION reporting.major(minor bigint, digits smallint) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN round(((minor)::numeric / power((10)::numeric, ((digits)::integer)::numeric)), (digits)::integer);
+
+CREATE FUNCTION reporting.major(minor numeric, digits smallint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN round((minor / power((10)::numeric, ((digits)::integer)::numeric)), (digits)::integer);
+
+CREATE FUNCTION reporting.newest_entries(account text, entries bigint) RETURNS TABLE(booked_at timestamp with time zone, value_date date, type text, direction text, amount numeric, currency text, balance_after numeric, counter_account text, reference text, transaction_id uuid, line integer, ledger_sequence bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    own_id bigint;
+    own_digits smallint;
+BEGIN
+    SELECT found.account_id, currency.digits INTO own_id, own_digits
+    FROM ledger.account AS found JOIN ledger.currency ON currency.code = found.currency
+    WHERE found.name = newest_entries.account;
+    RETURN QUERY
+    SELECT entry.decided_at, entry.value_date, entry.type,
+           CASE entry.side WHEN 1 THEN 'debit' ELSE 'credit' END,
+           reporting.major(entry.amount, own_digits), entry.currency,
+           reporting.major(entry.balance, own_digits),
+           (SELECT other.name::text FROM ledger.account AS other
+            WHERE other.account_id = entry.counter_account_id),
+           entry.reference, entry.transaction_id, 2 * (entry.line - 1) + entry.side,
+           entry.ledger_sequence
+    FROM ledger.entry
+    WHERE entry.account_id = own_id
+    ORDER BY entry.decided_at DESC, entry.ledger_sequence DESC, entry.line DESC
+    LIMIT newest_entries.entries;
+END $$;
+
+CREATE FUNCTION reporting.payment_root(transaction_id uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    member record;
+    parent uuid := payment_root.transaction_id;
+BEGIN
+    LOOP
+        SELECT known.transaction_id, known.ledger_sequence, known.decided_at INTO member
+        FROM ledger.transaction AS known WHERE known.transaction_id = parent;
+        SELECT kin.parent_transaction_id INTO parent FROM ledger.kinship AS kin
+        WHERE kin.ledger_sequence = member.ledger_sequence AND kin.decided_at = member.decided_at;
+        IF NOT FOUND THEN
+            RETURN member.transaction_id;
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, after text DEFAULT NULL::text, page_size bigint DEFAULT NULL::bigint) RETURNS TABLE(booked_at timestamp with time zone, value_date date, type text, direction text, amount numeric, currency text, balance_after numeric, counter_account text, reference text, transaction_id uuid, line integer, ledger_sequence bigint, cursor text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    own_id bigint;
+    own_digits smallint;
+    start_at timestamptz := from_moment;
+    start_sequence bigint := -1;
+    start_line integer := 0;
+    parts text[] := string_to_array(after, '_');
+BEGIN
+    SELECT found.account_id, currency.digits INTO own_id, own_digits
+    FROM ledger.account AS found JOIN ledger.currency ON currency.code = found.currency
+    WHERE found.name = statement.account;
+    IF parts[1]::timestamptz >= from_moment THEN
+        start_at := parts[1];
+        start_sequence := parts[2];
+        start_line := parts[3];
+    END IF;
+    RETURN QUERY
+    SELECT entry.decided_at, entry.value_date, entry.type,
+           CASE entry.side WHEN 1 THEN 'debit' ELSE 'credit' END,
+           reporting.major(entry.amount, own_digits), entry.currency,
+           reporting.major(entry.balance, own_digits),
+           (SELECT other.name::text FROM ledger.account AS other
+            WHERE other.account_id = entry.counter_account_id),
+           entry.reference, entry.transaction_id, 2 * (entry.line - 1) + entry.side,
+           entry.ledger_sequence,
+           to_char(entry.decided_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS.US"Z"')
+               || '_' || entry.ledger_sequence || '_' || entry.line
+    FROM ledger.entry
+    WHERE entry.account_id = own_id
+      AND entry.decided_at >= start_at AND entry.decided_at < to_moment
+      AND (entry.decided_at, entry.ledger_sequence, entry.line)
+          > (start_at, start_sequence, start_line)
+    ORDER BY entry.decided_at, entry.ledger_sequence, entry.line
+    LIMIT page_size;
+END $$;
+
+CREATE FUNCTION reporting.trial_balance_at(moment timestamp with time zone) RETURNS TABLE(currency text, kind text, code text, class text, normal_side text, accounts bigint, debits numeric, credits numeric, debit_balance numeric, credit_balance numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+    SELECT one.currency, one.kind, one.code, one.class, one.normal_side, count(*),
+           sum(one.debits), sum(one.credits),
+           round(greatest(sum(one.debit_balance - one.credit_balance), 0), known.digits),
+           round(greatest(sum(one.credit_balance - one.debit_balance), 0), known.digits)
+    FROM reporting.trial_balance_of_accounts(moment) AS one
+    JOIN ledger.currency AS known ON known.code = one.currency
+    GROUP BY 1, 2, 3, 4, 5, known.digits
+$$;
+
+CREATE FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone DEFAULT 'infinity'::timestamp with time zone) RETURNS TABLE(account text, currency text, kind text, code text, class text, normal_side text, debits numeric, credits numeric, debit_balance numeric, credit_balance numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+    WITH moved AS (
+        SELECT side.account_id, sum(side.debits) AS debits, sum(side.credits) AS credits,
+               sum(side.later) AS later
+        FROM (
+            SELECT debit_account_id AS account_id,
+                   sum(amount) FILTER (WHERE decided_at <= moment) AS debits,
+                   NULL::numeric AS credits,
+                   -sum(amount) FILTER (WHERE decided_at > moment) AS later
+            FROM ledger.posting GROUP BY 1
+            UNION ALL
+            SELECT credit_account_id, NULL, sum(amount) FILTER (WHERE decided_at <= moment),
+                   sum(amount) FILTER (WHERE decided_at > moment)
+            FROM ledger.posting GROUP BY 1
+        ) AS side
+        GROUP BY 1
+    ), standing AS (
+        SELECT account.name::text AS account, account.currency, account.kind, currency.digits,
+               coalesce(moved.debits, 0) AS debits, coalesce(moved.credits, 0) AS credits,
+               account.posted - coalesce(moved.later, 0) AS balance
+        FROM ledger.account
+        JOIN ledger.currency ON currency.code = account.currency
+        LEFT JOIN moved USING (account_id)
+        WHERE account.opened_at <= moment OR moved.debits IS NOT NULL OR moved.credits IS NOT NULL
+    )
+    SELECT standing.account, standing.currency, standing.kind, account_kind.code,
+           account_kind.class, account_kind.normal_side,
+           reporting.major(standing.debits, standing.digits),
+           reporting.major(standing.credits, standing.digits),
+           reporting.major(greatest(-standing.balance, 0), standing.digits),
+           reporting.major(greatest(standing.balance, 0), standing.digits)
+    FROM standing JOIN ledger.account_kind USING (kind)
+$$;
 
 CREATE TABLE ledger.account (
     account_id bigint NOT NULL,
@@ -254,12 +542,14 @@ CREATE TABLE ledger.account (
     overdraft_limit bigint,
     opened_at timestamp with time zone NOT NULL,
     tolerated bigint DEFAULT 0 NOT NULL,
+    ahead bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT account_ahead_check CHECK ((ahead >= 0)),
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_overdraft_limit_check CHECK ((overdraft_limit >= 0)),
     CONSTRAINT account_status CHECK ((status = ANY (ARRAY['open'::text, 'debits_frozen'::text, 'credits_frozen'::text, 'frozen'::text, 'closed'::text]))),
     CONSTRAINT account_tolerated_check CHECK ((tolerated >= 0)),
     CONSTRAINT balance_within_bounds CHECK (((posted >= '-9000000000000000000'::bigint) AND (posted <= '9000000000000000000'::bigint))),
-    CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR ((((posted - held) + overdraft_limit) + tolerated) >= 0))),
+    CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR (((((posted - held) + overdraft_limit) + tolerated) + ahead) >= 0))),
     CONSTRAINT clearing_is_even CHECK (((kind <> 'clearing'::text) OR (posted = 0))),
     CONSTRAINT closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted = 0) AND (held = 0)))),
     CONSTRAINT kind_has_limit CHECK (((kind = ANY (ARRAY['internal'::text, 'nostro'::text, 'position'::text, 'suspense'::text, 'clearing'::text, 'income'::text, 'expense'::text])) = (overdraft_limit IS NULL))),
@@ -292,7 +582,20 @@ CREATE TABLE ledger.account_change (
     status text,
     overdraft_limit bigint,
     available bigint,
-    CONSTRAINT change_has_status CHECK (((type = 'account.open'::text) = (status IS NULL)))
+    shown text,
+    debit_account text,
+    credit_account text,
+    amount bigint,
+    hold_transaction_id uuid,
+    held bigint,
+    released bigint,
+    capture_max bigint,
+    expires_at_us bigint,
+    CONSTRAINT account_change_released_check CHECK ((released >= 0)),
+    CONSTRAINT change_has_status CHECK ((((type = 'account.open'::text) OR (hold_transaction_id IS NOT NULL)) = (status IS NULL))),
+    CONSTRAINT change_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) = (held IS NULL)) AND ((hold_transaction_id IS NULL) = (released IS NULL)) AND ((hold_transaction_id IS NULL) = (amount IS NULL)))),
+    CONSTRAINT hold_is_placed_first CHECK (((type <> 'hold.place'::text) OR ((hold_transaction_id = transaction_id) AND (held = amount) AND (released = 0) AND (capture_max IS NOT NULL)))),
+    CONSTRAINT hold_only_shrinks CHECK (((type = 'hold.place'::text) OR (held <= 0)))
 );
 
 CREATE TABLE ledger.account_kind (
@@ -343,6 +646,88 @@ CREATE TABLE ledger.dead_letter (
     CONSTRAINT dead_letter_reason_check CHECK ((reason <> ''::text))
 );
 
+CREATE TABLE ledger.posting (
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    transaction_id uuid NOT NULL,
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    debit_account_id bigint NOT NULL,
+    credit_account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    debit_balance bigint NOT NULL,
+    credit_balance bigint NOT NULL,
+    value_date date NOT NULL,
+    currency text NOT NULL,
+    type text NOT NULL,
+    channel text NOT NULL,
+    reference text,
+    original_transaction_id uuid,
+    metadata text,
+    details text,
+    line smallint DEFAULT 1 NOT NULL,
+    overdraws boolean DEFAULT false NOT NULL,
+    shown text,
+    hold_transaction_id uuid,
+    held bigint,
+    released bigint,
+    CONSTRAINT capture_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) AND (held IS NULL) AND (released IS NULL)) OR ((hold_transaction_id IS NOT NULL) AND (held IS NOT NULL) AND (released IS NOT NULL) AND (held <= 0) AND (released >= 0)))),
+    CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
+    CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
+    CONSTRAINT posting_moves_money CHECK ((amount > 0))
+)
+PARTITION BY RANGE (decided_at);
+
+CREATE VIEW ledger.entry AS
+ SELECT posting.debit_account_id AS account_id,
+    posting.decided_at,
+    posting.ledger_sequence,
+    posting.line,
+    1 AS side,
+    posting.amount,
+    posting.debit_balance AS balance,
+    posting.credit_account_id AS counter_account_id,
+    posting.value_date,
+    posting.currency,
+    posting.type,
+    posting.reference,
+    posting.transaction_id
+   FROM ledger.posting
+UNION ALL
+ SELECT posting.credit_account_id AS account_id,
+    posting.decided_at,
+    posting.ledger_sequence,
+    posting.line,
+    2 AS side,
+    posting.amount,
+    posting.credit_balance AS balance,
+    posting.debit_account_id AS counter_account_id,
+    posting.value_date,
+    posting.currency,
+    posting.type,
+    posting.reference,
+    posting.transaction_id
+   FROM ledger.posting;
+
+CREATE TABLE ledger.hold (
+    hold_transaction_id uuid NOT NULL,
+    account_id bigint NOT NULL,
+    placed bigint NOT NULL,
+    capture_max bigint NOT NULL,
+    expires_at_us bigint,
+    remaining bigint NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    released bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT allows_what_it_holds CHECK ((capture_max >= placed)),
+    CONSTRAINT captured_within_hold CHECK (((captured + released) <= capture_max)),
+    CONSTRAINT hold_captured_check CHECK ((captured >= 0)),
+    CONSTRAINT hold_placed_check CHECK ((placed > 0)),
+    CONSTRAINT hold_released_check CHECK ((released >= 0)),
+    CONSTRAINT holds_what_may_be_captured CHECK ((remaining <= ((capture_max - captured) - released))),
+    CONSTRAINT remaining_of_placed CHECK (((remaining >= 0) AND (remaining <= placed)))
+)
+WITH (fillfactor='50');
+
 CREATE TABLE ledger.hole (
     source_id integer NOT NULL,
     from_offset bigint NOT NULL,
@@ -358,6 +743,72 @@ CREATE TABLE ledger.identity (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT identity_only_row_check CHECK (only_row)
 );
+
+CREATE TABLE ledger.refusal (
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    transaction_id uuid NOT NULL,
+    source_id integer NOT NULL,
+    source_offset bigint NOT NULL,
+    reason text NOT NULL,
+    account text,
+    debit_account text,
+    credit_account text,
+    amount text,
+    currency text,
+    type text NOT NULL,
+    channel text NOT NULL,
+    reference text,
+    metadata text,
+    details text,
+    shown text,
+    about_transaction_id uuid GENERATED ALWAYS AS ((COALESCE(((details)::jsonb ->> 'original_transaction_id'::text), ((details)::jsonb ->> 'hold_transaction_id'::text)))::uuid) STORED,
+    CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
+)
+PARTITION BY RANGE (decided_at);
+
+CREATE TABLE ledger.transaction (
+    transaction_id uuid NOT NULL,
+    fingerprint bytea NOT NULL,
+    fingerprint_version smallint NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
+)
+PARTITION BY HASH (transaction_id);
+
+CREATE VIEW ledger.kinship AS
+ SELECT posting.ledger_sequence,
+    posting.decided_at,
+    posting.transaction_id,
+    posting.original_transaction_id AS parent_transaction_id
+   FROM ledger.posting
+  WHERE ((posting.original_transaction_id IS NOT NULL) AND (posting.line = 1))
+UNION ALL
+ SELECT capture.ledger_sequence,
+    capture.decided_at,
+    capture.transaction_id,
+    capture.hold_transaction_id AS parent_transaction_id
+   FROM ledger.posting capture
+  WHERE (capture.hold_transaction_id IS NOT NULL)
+UNION ALL
+ SELECT change.ledger_sequence,
+    change.decided_at,
+    change.transaction_id,
+    change.hold_transaction_id AS parent_transaction_id
+   FROM ledger.account_change change
+  WHERE (change.hold_transaction_id <> change.transaction_id)
+UNION ALL
+ SELECT attempt.ledger_sequence,
+    attempt.decided_at,
+    attempt.transaction_id,
+    attempt.about_transaction_id AS parent_transaction_id
+   FROM ledger.refusal attempt
+  WHERE ((attempt.about_transaction_id IS NOT NULL) AND ( SELECT ((known.ledger_sequence < attempt.ledger_sequence) OR (NOT (EXISTS ( SELECT
+                   FROM ledger.refusal other
+                  WHERE ((other.ledger_sequence = known.ledger_sequence) AND (other.decided_at = known.decided_at) AND (other.about_transaction_id IS NOT NULL))))))
+           FROM ledger.transaction known
+          WHERE (known.transaction_id = attempt.about_transaction_id)));
 
 CREATE SEQUENCE ledger.ledger_sequence
     START WITH 1
@@ -416,34 +867,6 @@ CREATE TABLE ledger."position" (
 )
 WITH (fillfactor='50');
 
-CREATE TABLE ledger.posting (
-    ledger_sequence bigint NOT NULL,
-    decided_at timestamp with time zone NOT NULL,
-    transaction_id uuid NOT NULL,
-    source_id integer NOT NULL,
-    source_offset bigint NOT NULL,
-    debit_account_id bigint NOT NULL,
-    credit_account_id bigint NOT NULL,
-    amount bigint NOT NULL,
-    debit_balance bigint NOT NULL,
-    credit_balance bigint NOT NULL,
-    value_date date NOT NULL,
-    currency text NOT NULL,
-    type text NOT NULL,
-    channel text NOT NULL,
-    reference text,
-    original_transaction_id uuid,
-    metadata text,
-    details text,
-    line smallint DEFAULT 1 NOT NULL,
-    overdraws boolean DEFAULT false NOT NULL,
-    shown text,
-    CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
-    CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
-    CONSTRAINT posting_moves_money CHECK ((amount > 0))
-)
-PARTITION BY RANGE (decided_at);
-
 CREATE TABLE ledger.posting_default (
     ledger_sequence bigint CONSTRAINT posting_ledger_sequence_not_null NOT NULL,
     decided_at timestamp with time zone CONSTRAINT posting_decided_at_not_null NOT NULL,
@@ -466,6 +889,10 @@ CREATE TABLE ledger.posting_default (
     line smallint DEFAULT 1 CONSTRAINT posting_line_not_null NOT NULL,
     overdraws boolean DEFAULT false CONSTRAINT posting_overdraws_not_null NOT NULL,
     shown text,
+    hold_transaction_id uuid,
+    held bigint,
+    released bigint,
+    CONSTRAINT capture_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) AND (held IS NULL) AND (released IS NULL)) OR ((hold_transaction_id IS NOT NULL) AND (held IS NOT NULL) AND (released IS NOT NULL) AND (held <= 0) AND (released >= 0)))),
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
     CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
     CONSTRAINT posting_moves_money CHECK ((amount > 0))
@@ -491,28 +918,9 @@ ALTER TABLE ONLY ledger.posting_default ALTER COLUMN details SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN line SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN overdraws SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN shown SET STATISTICS 10;
-
-CREATE TABLE ledger.refusal (
-    ledger_sequence bigint NOT NULL,
-    decided_at timestamp with time zone NOT NULL,
-    transaction_id uuid NOT NULL,
-    source_id integer NOT NULL,
-    source_offset bigint NOT NULL,
-    reason text NOT NULL,
-    account text,
-    debit_account text,
-    credit_account text,
-    amount text,
-    currency text,
-    type text NOT NULL,
-    channel text NOT NULL,
-    reference text,
-    metadata text,
-    details text,
-    shown text,
-    CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
-)
-PARTITION BY RANGE (decided_at);
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN hold_transaction_id SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN held SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN released SET STATISTICS 10;
 
 CREATE TABLE ledger.refusal_default (
     ledger_sequence bigint CONSTRAINT refusal_ledger_sequence_not_null NOT NULL,
@@ -532,6 +940,7 @@ CREATE TABLE ledger.refusal_default (
     metadata text,
     details text,
     shown text,
+    about_transaction_id uuid GENERATED ALWAYS AS ((COALESCE(((details)::jsonb ->> 'original_transaction_id'::text), ((details)::jsonb ->> 'hold_transaction_id'::text)))::uuid) STORED,
     CONSTRAINT refusal_reason_check CHECK ((reason <> ''::text))
 );
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN ledger_sequence SET STATISTICS 10;
@@ -551,6 +960,7 @@ ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN reference SET STATISTICS 10
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN metadata SET STATISTICS 10;
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN details SET STATISTICS 10;
 ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN shown SET STATISTICS 10;
+ALTER TABLE ONLY ledger.refusal_default ALTER COLUMN about_transaction_id SET STATISTICS 10;
 
 CREATE TABLE ledger.repeat (
     source_id integer NOT NULL,
@@ -589,16 +999,6 @@ ALTER TABLE ledger.source ALTER COLUMN source_id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE ledger.transaction (
-    transaction_id uuid NOT NULL,
-    fingerprint bytea NOT NULL,
-    fingerprint_version smallint NOT NULL,
-    ledger_sequence bigint NOT NULL,
-    decided_at timestamp with time zone NOT NULL,
-    CONSTRAINT transaction_fingerprint_check CHECK ((octet_length(fingerprint) = 32))
-)
-PARTITION BY HASH (transaction_id);
 
 CREATE TABLE ledger.transaction_0 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
@@ -754,6 +1154,27 @@ CREATE VIEW reporting.entries AS
      JOIN ledger.account ON ((account.account_id = side.account_id)))
      JOIN ledger.currency ON ((currency.code = posting.currency)));
 
+CREATE VIEW reporting.holds AS
+ SELECT hold.hold_transaction_id,
+    change.debit_account,
+    change.credit_account,
+    change.currency,
+    reporting.major(hold.placed, currency.digits) AS placed,
+    reporting.major(hold.remaining, currency.digits) AS held,
+    reporting.major(hold.captured, currency.digits) AS captured,
+    reporting.major(hold.released, currency.digits) AS released,
+    reporting.major(hold.capture_max, currency.digits) AS capture_max,
+    ('1970-01-01 00:00:00+00'::timestamp with time zone + ((hold.expires_at_us)::double precision * '00:00:00.000001'::interval)) AS expires_at,
+        CASE
+            WHEN ((hold.captured + hold.released) < hold.capture_max) THEN 'open'::text
+            ELSE 'ended'::text
+        END AS status,
+    change.decided_at AS placed_at,
+    change.ledger_sequence
+   FROM ((ledger.hold
+     JOIN ledger.account_change change ON (((change.hold_transaction_id = hold.hold_transaction_id) AND (change.type = 'hold.place'::text))))
+     JOIN ledger.currency ON ((currency.code = change.currency)));
+
 CREATE VIEW reporting.payments AS
  SELECT posting.transaction_id,
     posting.type,
@@ -798,19 +1219,23 @@ UNION ALL
     change.type,
     'posted'::text AS outcome,
     NULL::text AS reason,
-    NULL::numeric AS amount,
+    reporting.major(change.amount, currency.digits) AS amount,
     change.currency,
-    NULL::text AS debit_account,
-    NULL::text AS credit_account,
+    change.debit_account,
+    change.credit_account,
     change.decided_at,
     change.ledger_sequence,
     source.topic,
     source.partition,
     change.source_offset AS "offset",
-    change.account,
+        CASE
+            WHEN (change.hold_transaction_id IS NULL) THEN change.account
+            ELSE NULL::text
+        END AS account,
     change.channel,
     change.reference
-   FROM (ledger.account_change change
+   FROM ((ledger.account_change change
+     JOIN ledger.currency ON ((currency.code = change.currency)))
      JOIN ledger.source ON ((source.source_id = change.source_id)))
 UNION ALL
  SELECT refusal.transaction_id,
@@ -831,6 +1256,80 @@ UNION ALL
     refusal.reference
    FROM (ledger.refusal
      JOIN ledger.source ON ((source.source_id = refusal.source_id)));
+
+CREATE VIEW reporting.payment_family AS
+ SELECT root.transaction_id AS root_transaction_id,
+    member.transaction_id,
+    member.parent_transaction_id,
+    member.depth,
+    payment.type,
+    payment.outcome,
+    payment.reason,
+    payment.amount,
+    payment.currency,
+    payment.decided_at,
+    payment.ledger_sequence
+   FROM ((ledger.transaction root
+     CROSS JOIN LATERAL ( WITH RECURSIVE tree AS (
+                 SELECT root.transaction_id,
+                    NULL::uuid AS parent_transaction_id,
+                    0 AS depth,
+                    root.ledger_sequence,
+                    root.decided_at
+                UNION ALL
+                 SELECT child.transaction_id,
+                    tree_1.transaction_id,
+                    (tree_1.depth + 1),
+                    child.ledger_sequence,
+                    child.decided_at
+                   FROM (tree tree_1
+                     CROSS JOIN LATERAL ( SELECT kin.ledger_sequence,
+                            kin.decided_at,
+                            kin.transaction_id,
+                            kin.parent_transaction_id
+                           FROM ledger.kinship kin
+                          WHERE (kin.parent_transaction_id = tree_1.transaction_id)
+                         OFFSET 0) child)
+                )
+         SELECT tree.transaction_id,
+            tree.parent_transaction_id,
+            tree.depth,
+            tree.ledger_sequence,
+            tree.decided_at
+           FROM tree) member)
+     CROSS JOIN LATERAL ( SELECT known.transaction_id,
+            known.type,
+            known.outcome,
+            known.reason,
+            known.amount,
+            known.currency,
+            known.debit_account,
+            known.credit_account,
+            known.decided_at,
+            known.ledger_sequence,
+            known.topic,
+            known.partition,
+            known."offset",
+            known.account,
+            known.channel,
+            known.reference
+           FROM reporting.payments known
+          WHERE ((known.ledger_sequence = member.ledger_sequence) AND (known.decided_at = member.decided_at))
+         OFFSET 0) payment)
+  WHERE (reporting.payment_root(root.transaction_id) = root.transaction_id);
+
+CREATE VIEW reporting.trial_balance AS
+ SELECT currency,
+    kind,
+    code,
+    class,
+    normal_side,
+    accounts,
+    debits,
+    credits,
+    debit_balance,
+    credit_balance
+   FROM reporting.trial_balance_at('infinity'::timestamp with time zone) trial_balance_at(currency, kind, code, class, normal_side, accounts, debits, credits, debit_balance, credit_balance);
 
 ALTER TABLE ONLY ledger.posting ATTACH PARTITION ledger.posting_default DEFAULT;
 
@@ -875,6 +1374,9 @@ ALTER TABLE ONLY ledger.currency
 
 ALTER TABLE ONLY ledger.dead_letter
     ADD CONSTRAINT dead_letter_once PRIMARY KEY (source_id, source_offset);
+
+ALTER TABLE ONLY ledger.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_transaction_id);
 
 ALTER TABLE ONLY ledger.hole
     ADD CONSTRAINT hole_once PRIMARY KEY (source_id, from_offset);
@@ -953,7 +1455,53 @@ ALTER TABLE ONLY ledger.transaction_7
 
 CREATE INDEX account_change_by_account ON ledger.account_change USING btree (account, ledger_sequence);
 
+CREATE INDEX account_change_by_hold ON ledger.account_change USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
+
+CREATE INDEX hold_by_expiry ON ledger.hold USING btree (expires_at_us) WHERE ((expires_at_us IS NOT NULL) AND ((captured + released) < capture_max));
+
+CREATE INDEX posting_by_hold ON ONLY ledger.posting USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
+
+CREATE INDEX posting_credits ON ONLY ledger.posting USING btree (credit_account_id, decided_at, ledger_sequence);
+
+CREATE INDEX posting_credits_of_other_days ON ONLY ledger.posting USING btree (credit_account_id) WHERE (value_date <> ((decided_at AT TIME ZONE 'UTC'::text))::date);
+
+CREATE INDEX posting_debits ON ONLY ledger.posting USING btree (debit_account_id, decided_at, ledger_sequence);
+
+CREATE INDEX posting_debits_of_other_days ON ONLY ledger.posting USING btree (debit_account_id) WHERE (value_date <> ((decided_at AT TIME ZONE 'UTC'::text))::date);
+
+CREATE INDEX posting_default_credit_account_id_decided_at_ledger_sequenc_idx ON ledger.posting_default USING btree (credit_account_id, decided_at, ledger_sequence);
+
+CREATE INDEX posting_default_credit_account_id_idx ON ledger.posting_default USING btree (credit_account_id) WHERE (value_date <> ((decided_at AT TIME ZONE 'UTC'::text))::date);
+
+CREATE INDEX posting_default_debit_account_id_decided_at_ledger_sequence_idx ON ledger.posting_default USING btree (debit_account_id, decided_at, ledger_sequence);
+
+CREATE INDEX posting_default_debit_account_id_idx ON ledger.posting_default USING btree (debit_account_id) WHERE (value_date <> ((decided_at AT TIME ZONE 'UTC'::text))::date);
+
+CREATE INDEX posting_default_hold_transaction_id_idx ON ledger.posting_default USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
+
+CREATE INDEX posting_original ON ONLY ledger.posting USING btree (original_transaction_id) WHERE (original_transaction_id IS NOT NULL);
+
+CREATE INDEX posting_default_original_transaction_id_idx ON ledger.posting_default USING btree (original_transaction_id) WHERE (original_transaction_id IS NOT NULL);
+
+CREATE INDEX refusal_about ON ONLY ledger.refusal USING btree (about_transaction_id) WHERE (about_transaction_id IS NOT NULL);
+
+CREATE INDEX refusal_default_about_transaction_id_idx ON ledger.refusal_default USING btree (about_transaction_id) WHERE (about_transaction_id IS NOT NULL);
+
+ALTER INDEX ledger.posting_credits ATTACH PARTITION ledger.posting_default_credit_account_id_decided_at_ledger_sequenc_idx;
+
+ALTER INDEX ledger.posting_credits_of_other_days ATTACH PARTITION ledger.posting_default_credit_account_id_idx;
+
+ALTER INDEX ledger.posting_debits ATTACH PARTITION ledger.posting_default_debit_account_id_decided_at_ledger_sequence_idx;
+
+ALTER INDEX ledger.posting_debits_of_other_days ATTACH PARTITION ledger.posting_default_debit_account_id_idx;
+
+ALTER INDEX ledger.posting_by_hold ATTACH PARTITION ledger.posting_default_hold_transaction_id_idx;
+
+ALTER INDEX ledger.posting_original ATTACH PARTITION ledger.posting_default_original_transaction_id_idx;
+
 ALTER INDEX ledger.posting_once ATTACH PARTITION ledger.posting_default_pkey;
+
+ALTER INDEX ledger.refusal_about ATTACH PARTITION ledger.refusal_default_about_transaction_id_idx;
 
 ALTER INDEX ledger.refusal_once ATTACH PARTITION ledger.refusal_default_pkey;
 
@@ -975,6 +1523,8 @@ ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_7_pke
 
 CREATE CONSTRAINT TRIGGER apply_change AFTER INSERT ON ledger.account_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status IS NOT NULL)) EXECUTE FUNCTION ledger.apply_change();
 
+CREATE TRIGGER apply_holds AFTER INSERT ON ledger.account_change REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_holds();
+
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
 
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
@@ -982,6 +1532,10 @@ CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING
 CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account FOR EACH ROW WHEN (((new.posted <> 0) OR (new.held <> 0))) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
 CREATE TRIGGER changed_by_commands BEFORE UPDATE OF status, overdraft_limit, tolerated ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands change accounts');
+
+CREATE TRIGGER held_by_commands BEFORE UPDATE OF held, ahead ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands move what is held');
+
+CREATE TRIGGER moved_by_commands BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON ledger.hold FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands move holds');
 
 CREATE TRIGGER moved_by_postings BEFORE DELETE OR UPDATE OF account_id, name, currency, kind, posted, opened_at OR TRUNCATE ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
@@ -1041,11 +1595,16 @@ CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transa
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_7 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+CREATE CONSTRAINT TRIGGER settle_hold AFTER INSERT ON ledger.account_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.held > 0)) EXECUTE FUNCTION ledger.settle_hold();
+
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_currency_fkey FOREIGN KEY (currency) REFERENCES ledger.currency(code);
 
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_of_kind FOREIGN KEY (kind) REFERENCES ledger.account_kind(kind);
+
+ALTER TABLE ONLY ledger.hold
+    ADD CONSTRAINT hold_account_id_fkey FOREIGN KEY (account_id) REFERENCES ledger.account(account_id);
 
 ALTER TABLE ONLY ledger."position"
     ADD CONSTRAINT position_source_id_fkey FOREIGN KEY (source_id) REFERENCES ledger.source(source_id);
@@ -1056,6 +1615,8 @@ GRANT USAGE ON SCHEMA reporting TO processor_worker;
 GRANT USAGE ON SCHEMA reporting TO processor_reader;
 
 REVOKE ALL ON FUNCTION ledger.apply_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.apply_holds() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.apply_postings() FROM PUBLIC;
 
@@ -1075,10 +1636,40 @@ REVOKE ALL ON FUNCTION ledger.refuse_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.sample_little(sampled regclass) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION ledger.settle_hold() FROM PUBLIC;
+
 GRANT SELECT ON TABLE ledger.timeline TO processor_worker;
 
 REVOKE ALL ON FUNCTION ledger.start_timeline(known integer, why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.start_timeline(known integer, why text) TO processor_worker;
+
+REVOKE ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.balance_at_value_date(account text, day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.balance_at_value_date(account text, day date) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.balance_at_value_date(account text, day date) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.newest_entries(account text, entries bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.newest_entries(account text, entries bigint) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.newest_entries(account text, entries bigint) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.payment_root(transaction_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.payment_root(transaction_id uuid) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.payment_root(transaction_id uuid) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone, after text, page_size bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone, after text, page_size bigint) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone, after text, page_size bigint) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.trial_balance_at(moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.trial_balance_at(moment timestamp with time zone) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.trial_balance_at(moment timestamp with time zone) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone) TO processor_reader;
 
 GRANT SELECT ON TABLE ledger.account TO processor_worker;
 
@@ -1104,9 +1695,21 @@ GRANT SELECT ON TABLE ledger.currency TO processor_worker;
 
 GRANT SELECT,INSERT ON TABLE ledger.dead_letter TO processor_worker;
 
+GRANT SELECT,INSERT ON TABLE ledger.posting TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.entry TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.hold TO processor_worker;
+
 GRANT SELECT,INSERT ON TABLE ledger.hole TO processor_worker;
 
 GRANT SELECT ON TABLE ledger.identity TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.refusal TO processor_worker;
+
+GRANT SELECT,INSERT ON TABLE ledger.transaction TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.kinship TO processor_worker;
 
 GRANT USAGE ON SEQUENCE ledger.ledger_sequence TO processor_worker;
 
@@ -1136,11 +1739,7 @@ GRANT UPDATE(last_offset) ON TABLE ledger."position" TO processor_worker;
 
 GRANT UPDATE(last_digest) ON TABLE ledger."position" TO processor_worker;
 
-GRANT SELECT,INSERT ON TABLE ledger.posting TO processor_worker;
-
 GRANT SELECT ON TABLE ledger.posting_default TO processor_worker;
-
-GRANT SELECT,INSERT ON TABLE ledger.refusal TO processor_worker;
 
 GRANT SELECT ON TABLE ledger.refusal_default TO processor_worker;
 
@@ -1151,8 +1750,6 @@ GRANT SELECT ON TABLE ledger.reversal_total TO processor_worker;
 GRANT SELECT,INSERT ON TABLE ledger.source TO processor_worker;
 
 GRANT USAGE ON SEQUENCE ledger.source_source_id_seq TO processor_worker;
-
-GRANT SELECT,INSERT ON TABLE ledger.transaction TO processor_worker;
 
 GRANT SELECT ON TABLE ledger.transaction_0 TO processor_worker;
 
@@ -1179,5 +1776,14 @@ GRANT SELECT ON TABLE reporting.chart_of_accounts TO processor_reader;
 GRANT SELECT ON TABLE reporting.entries TO processor_worker;
 GRANT SELECT ON TABLE reporting.entries TO processor_reader;
 
+GRANT SELECT ON TABLE reporting.holds TO processor_worker;
+GRANT SELECT ON TABLE reporting.holds TO processor_reader;
+
 GRANT SELECT ON TABLE reporting.payments TO processor_worker;
 GRANT SELECT ON TABLE reporting.payments TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.payment_family TO processor_worker;
+GRANT SELECT ON TABLE reporting.payment_family TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.trial_balance TO processor_worker;
+GRANT SELECT ON TABLE reporting.trial_balance TO processor_reader;

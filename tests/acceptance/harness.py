@@ -28,6 +28,7 @@ from tests.acceptance.load import PARTITIONS, Bank
 from tests.acceptance.workers import CHECKOUT, WorkerProcess
 
 COMMANDS = "payments.commands.v1"
+INTERNAL = "payments.internal.v1"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
 ANSWER_LIMIT_S = 40.0
@@ -92,7 +93,7 @@ class World:
         return plain | {f"PROCESSOR_{name}": value for name, value in given.items()}
 
     async def make_topics(self) -> None:
-        """Create the three topics."""
+        """Create the topics."""
         environment = self.environment()
         await topics_module.reconcile(
             settings_module.read(environment), load_contract(), apply=True
@@ -159,7 +160,8 @@ class World:
     async def answered(self, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Wait until everything published so far has an outcome or a dead letter."""
         topics = [self.prefix + OUTCOMES, self.prefix + DEAD_LETTERS]
-        async with Watch(self.broker.bootstrap_servers, topics, PARTITIONS) as watch:
+        servers, commands = self.broker.bootstrap_servers, self.commands_topic
+        async with Watch(servers, commands, topics, PARTITIONS) as watch:
             done = await watch.until(self.published, limit_s, self._healthy)
             missing = len(self.published.keys() - watch.answered)
         assert done, f"{missing} of {len(self.published)} commands have no answer: {self.tails()}"
@@ -195,6 +197,14 @@ class World:
             return await connection.fetchval(query, *arguments)
         finally:
             await connection.close()
+
+    async def becomes(self, query: str, wanted: object, limit_s: float) -> None:
+        """Wait until the database gives a value, at most so long."""
+        deadline = time.monotonic() + limit_s
+        while (found := await self.value(query)) != wanted:
+            waited = f"{query} is {found} after {limit_s:.0f} s, not {wanted}"
+            assert time.monotonic() < deadline, f"{waited}: {self.tails()}"
+            await asyncio.sleep(POLL_S)
 
     async def execute(self, statements: str) -> None:
         """Run statements in the database, as its owner."""

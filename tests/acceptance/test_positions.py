@@ -160,7 +160,10 @@ async def _event_ids(world: World) -> dict[tuple[int, int], set[str]]:
 async def _accounted(world: World) -> None:
     """Wait until the ledger stands at the end of every partition, answered."""
     ends = sorted((await _ends(world)).values())
-    query = "SELECT array_agg(delivered_offset ORDER BY delivered_offset) FROM ledger.position"
+    query = (
+        "SELECT array_agg(delivered_offset ORDER BY delivered_offset) FROM ledger.position"
+        f" WHERE topic LIKE '%{COMMANDS}'"
+    )
     found: list[int] = []
     for _ in range(300):
         found = await world.value(query)

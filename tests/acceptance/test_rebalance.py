@@ -35,12 +35,12 @@ async def test_partitions_are_shared_between_workers(world: World) -> None:
     """Two ready workers hold half of the partitions each, and take over all when one leaves."""
     first = await world.worker("a").start().ready()
     second = await world.worker("b").start().ready()
-    await _held(world, {"a": 4, "b": 4})
+    await _held(world, {"a": 8, "b": 8})
     await world.open_bank()
     await world.publish(world.bank.traffic(500))
     await world.proven()
     assert await first.stop() == 0, first.tail()
-    await _held(world, {"b": 8})
+    await _held(world, {"b": 16})
     await world.publish(world.bank.traffic(200))
     await world.proven()
     assert await second.stop() == 0, second.tail()
@@ -71,7 +71,7 @@ async def test_frozen_worker_is_fenced_when_it_thaws(world: World) -> None:
         heir = world.worker("heir").start()
         try:
             await heir.ready()
-            await _held(world, {"heir": 8})
+            await _held(world, {"heir": 16})
             await world.progressed(500)
         finally:
             zombie.send(signal.SIGCONT)

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import PostgresServer
-from tests.acceptance.harness import DEAD_LETTERS, OUTCOMES, World
+from tests.acceptance.harness import COMMANDS, DEAD_LETTERS, INTERNAL, OUTCOMES, World
 from tests.acceptance.workers import WorkerProcess
 
 EXIT_CONFIG = 78
@@ -52,7 +52,7 @@ async def test_outcomes_with_fewer_partitions(world: World) -> None:
     prefix = f"{world.prefix}few."
     admin = await _admin(world)
     try:
-        counts = {world.commands_topic.removeprefix(world.prefix): 8, OUTCOMES: 4, DEAD_LETTERS: 8}
+        counts = {COMMANDS: 8, INTERNAL: 8, OUTCOMES: 4, DEAD_LETTERS: 8}
         await admin.create_topics(
             [NewTopic(prefix + name, count, 1) for name, count in counts.items()]
         )

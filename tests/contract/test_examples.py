@@ -22,6 +22,7 @@ from tests.builders import CONTRACT, TOPIC, Desk, told
 EXAMPLES = contract_folders()[0] / "examples"
 RECORDS = sorted(path for path in EXAMPLES.rglob("*.json") if "." not in path.stem)
 NOW_US = 1_795_255_200_000_000
+HOUR_US = 3_600_000_000
 NOW = "2026-11-21T10:00:00.000000Z"
 
 
@@ -58,14 +59,19 @@ class Told:
 
 
 def answered(path: Path) -> Told:
-    """Run an example through decode, decide and post on a ledger of its own."""
+    """
+    Run an example through decode, decide and post on a ledger of its own, an hour after what comes
+    before it.
+    """
     return asyncio.run(_answered(given(path), path.read_bytes()))
 
 
 async def _answered(records: list[bytes], example: bytes) -> Told:
-    desk = Desk(MemoryLedger(now_us=lambda: NOW_US))
+    clock = [NOW_US - HOUR_US]
+    desk = Desk(MemoryLedger(now_us=lambda: clock[0]))
     partition = await desk.claim()
     before = await desk.post(partition.add(*records))
+    clock[0] = NOW_US
     run = partition.add(example)
     answers = await desk.post(run)
     words = [told(answer) for answer in (*before, *answers)]

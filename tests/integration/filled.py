@@ -6,7 +6,17 @@ from typing import Any, Final
 
 import asyncpg
 
-from tests.builders import Desk, deposit, opening, reversal, told, transfer
+from tests.builders import (
+    Desk,
+    capture,
+    deposit,
+    hold,
+    opening,
+    release,
+    reversal,
+    told,
+    transfer,
+)
 from tests.integration.ledgers import postgres_backend
 
 OWNER: Final = "postgres"
@@ -19,6 +29,8 @@ OPENED = opening("anna")
 PAID = transfer("anna", "bert", "30.00")
 GIVEN_BACK = reversal(PAID, "10.00")
 REFUSED = transfer("anna", "bert", "5000.00")
+HELD = hold("carl", "shop", "40.00")
+TAKEN = capture(HELD, "20.00")
 
 
 async def fill(url: str) -> None:
@@ -31,10 +43,13 @@ async def fill(url: str) -> None:
         partition.add(opening("bank", kind="internal"))
         partition.add(deposit("anna", "100.00"), deposit("bert", "100.00"))
         partition.add(PAID, PAID, {**PAID, "reference": "other"}, GIVEN_BACK, REFUSED, b"{")
+        partition.add(opening("carl"), opening("shop", kind="merchant"), deposit("carl", "40.00"))
+        partition.add(HELD, TAKEN, release(HELD, "5.00"))
         words = [told(one) for one in await desk.post(partition.run(0, partition.next_offset))]
         assert words == [
             *["posted"] * 7,
             *["Repeat", "Conflict", "posted", "insufficient_funds", "DeadLetter"],
+            *["posted"] * 6,
         ]
         await backend.owner.execute(
             "INSERT INTO ledger.operator_decision"

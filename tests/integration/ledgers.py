@@ -65,6 +65,9 @@ class Backend(Protocol):
     async def balances(self) -> dict[str, int]:
         """Give what each account holds, in minor units."""
 
+    async def held(self) -> dict[str, int]:
+        """Give what is held in each account, in minor units."""
+
     async def totals(self) -> dict[str, int]:
         """Give how much of each original was given back, in minor units."""
 
@@ -97,6 +100,10 @@ class MemoryBackend:
         """Read the accounts."""
         return {name: account.posted for name, account in self._ledger.balances().items()}
 
+    async def held(self) -> dict[str, int]:
+        """Read the accounts."""
+        return {name: account.held for name, account in self._ledger.balances().items()}
+
     async def totals(self) -> dict[str, int]:
         """Read the totals."""
         return dict(self._ledger._tables.reversed_minor)
@@ -128,6 +135,11 @@ class PostgresBackend:
     async def balances(self) -> dict[str, int]:
         """Read the accounts."""
         rows = await self.owner.fetch("SELECT name, posted FROM ledger.account")
+        return {row[0]: row[1] for row in rows}
+
+    async def held(self) -> dict[str, int]:
+        """Read the accounts."""
+        rows = await self.owner.fetch("SELECT name, held FROM ledger.account")
         return {row[0]: row[1] for row in rows}
 
     async def totals(self) -> dict[str, int]:

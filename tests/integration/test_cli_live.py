@@ -194,6 +194,13 @@ def test_a_payment_shows_all_that_is_known_of_it(bank: Bank) -> None:
     assert (len(found["repeats"]), len(found["conflicts"])) == (1, 1)
     assert [one["amount"] for one in found["reversals"]] == ["10.00"]
     assert found["left_to_reverse"] == "20.00"
+    (reversal,) = found["family"]["members"]
+    assert (found["family"]["transaction_id"], found["family"]["left_to_reverse"]) == (
+        PAID["transaction_id"],
+        "20.00",
+    )
+    assert (reversal["type"], reversal["amount"], reversal["members"]) == ("reversal", "10.00", [])
+    assert f"\n    └─ reversal 10.00 EUR posted, {reversal['decided_at']}, " in text
     for line in ("  outcome      posted", "  left         20.00", "  repeat ", "  conflict "):
         assert f"\n{line}" in text
 

@@ -91,7 +91,8 @@ def test_topics_are_shown_then_made(broker: KafkaBroker, ledger_url: str, tmp_pa
 
     assert (shown.status, applied.status, again.status) == (1, 0, 0), again.err
     assert sorted(shown.out.splitlines()) == [
-        f"{prefix}payments.{name}.v1: missing" for name in ("commands", "dead-letters", "outcomes")
+        f"{prefix}payments.{name}.v1: missing"
+        for name in ("commands", "dead-letters", "internal", "outcomes")
     ]
     assert f"{prefix}{COMMANDS}: created with 8 partitions" in applied.out.splitlines()
     assert again.out == "topics are as topics/*.toml say\n"
@@ -130,7 +131,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
     assert ran.status == 0
     assert {line.split()[0] for line in commands} == {
-        "account", "config", "migrate", "outcomes", "payment", "position",
-        "send", "topics", "verify", "worker",
+        "account", "balance", "config", "migrate", "outcomes", "payment", "position",
+        "send", "statement", "topics", "trial-balance", "verify", "worker",
     }  # fmt: skip
     assert all(len(line.split()) > 1 for line in commands)

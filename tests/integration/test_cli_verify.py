@@ -16,20 +16,21 @@ from processor.audit.run import Scope, verify
 from processor.contracts import load_contract
 from tests.builders import Desk, journal, line, told
 from tests.integration.command_line import CommandLine
-from tests.integration.filled import GIVEN_BACK, PAID, REFUSED, fill
+from tests.integration.filled import GIVEN_BACK, HELD, PAID, REFUSED, fill
 from tests.integration.ledgers import copied, postgres_backend, settings_for
 
 BALANCE = "books balance"
 SUMS = "balances are the sum of the entries"
 CHAINS = "each balance follows from the one before"
 TERMS = "status and limit follow from the changes"
+HOLDS = "what is held follows from the holds"
 IDS = "each id was decided once"
 REVERSALS = "reversals stay within their originals"
 FINGERPRINTS = "fingerprints agree with the content"
 OFFSETS = "every offset is accounted for"
 
 PAID_ID, REFUSED_ID = PAID["transaction_id"], REFUSED["transaction_id"]
-GIVEN_BACK_ID = GIVEN_BACK["transaction_id"]
+GIVEN_BACK_ID, HELD_ID = GIVEN_BACK["transaction_id"], HELD["transaction_id"]
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +70,11 @@ async def test_nothing_is_wrong_with_books_that_hold(filled: str, tmp_path: Path
     findings = await found(filled, tmp_path)
 
     assert [one.check for one in findings.values() if not one.holds] == []
-    assert findings[BALANCE].counted == "4 postings, 2 currencies"
-    assert findings[SUMS].counted == "6 accounts"
-    assert findings[IDS].counted == "9 ids, 1 repeats, 1 conflicts"
-    assert findings[FINGERPRINTS].counted == "9 of 9 ids"
-    assert findings[OFFSETS].counted == "12 records, 1 holes"
+    assert findings[BALANCE].counted == "6 postings, 2 currencies"
+    assert findings[SUMS].counted == "8 accounts"
+    assert findings[IDS].counted == "15 ids, 1 repeats, 1 conflicts"
+    assert findings[FINGERPRINTS].counted == "15 of 15 ids"
+    assert findings[OFFSETS].counted == "18 records, 1 holes"
 
 
 WRONG = {
@@ -90,7 +91,22 @@ WRONG = {
             "ALTER TABLE ledger.account DROP CONSTRAINT balance_within_limit;"
             "UPDATE ledger.account SET held = 8001 WHERE name = 'anna'"
         ),
-        {SUMS: "account anna: balance 8000, held 8001, limit 0: below its limit"},
+        {
+            SUMS: "account anna: balance 8000, held 8001, limit 0: below its limit",
+            HOLDS: "account anna: 8001 is held, by its holds 0 (minor units)",
+        },
+    ),
+    "hold changed": (
+        "UPDATE ledger.hold SET remaining = 14, captured = 2001",
+        {HOLDS: f"hold {HELD_ID}: holds 14, captured 2001, released 500; its commands say 15"},
+    ),
+    "capture changed": (
+        f"UPDATE ledger.posting SET held = -1999 WHERE hold_transaction_id = '{HELD_ID}'",
+        {HOLDS: f"hold {HELD_ID}: holds 1500, captured 2000, released 500; its commands say 1501"},
+    ),
+    "held and forgotten": (
+        "UPDATE ledger.account SET ahead = 1 WHERE name = 'carl'",
+        {HOLDS: "account carl: 1500 is held, by its holds 1500"},
     ),
     "status changed": (
         "UPDATE ledger.account SET status = 'frozen' WHERE name = 'anna'",
@@ -180,11 +196,11 @@ WRONG = {
     ),
     "position ahead": (
         "UPDATE ledger.position SET next_offset = next_offset + 5",
-        {OFFSETS: "payments.commands.v1/0: offsets 13 to 17: no record"},
+        {OFFSETS: "payments.commands.v1/0: offsets 19 to 23: no record"},
     ),
     "position behind": (
-        "UPDATE ledger.position SET next_offset = 12, delivered_offset = 12, last_offset = 11",
-        {OFFSETS: "payments.commands.v1/0: offset 12: is recorded beyond the position"},
+        "UPDATE ledger.position SET next_offset = 18, delivered_offset = 18, last_offset = 17",
+        {OFFSETS: "payments.commands.v1/0: offset 18: is recorded beyond the position"},
     ),
     "position begins later": (
         "UPDATE ledger.position SET first_offset = 1, delivered_offset = 1",
@@ -193,7 +209,7 @@ WRONG = {
     "source of no position": (
         "DELETE FROM ledger.position",
         {
-            OFFSETS: "/0: offsets 0 to 12: is of a source that no position or decision ends",
+            OFFSETS: "/0: offsets 0 to 18: is of a source that no position or decision ends",
         },
     ),
 }
@@ -274,10 +290,10 @@ def test_the_exit_status_says_whether_the_books_hold(filled: str, tmp_path: Path
     document = line.run("verify", "--offline", "--json").document
 
     assert (good.status, good.err) == (0, "")
-    assert good.out.splitlines()[-1].startswith("everything holds: 9 checks in ")
+    assert good.out.splitlines()[-1].startswith("everything holds: 10 checks in ")
     assert (bad.status, bad.err) == (1, "")
     assert "    payments.commands.v1/0: offset 8: no record" in bad.out.splitlines()
-    assert bad.out.splitlines()[-1] == "1 of 9 checks found something wrong"
+    assert bad.out.splitlines()[-1] == "1 of 10 checks found something wrong"
     assert document["holds"] is False
     wrong = [one for one in document["checks"] if one["fault_count"]]
     assert [(one["check"], one["faults"]) for one in wrong] == [

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
-from processor.ledger import Ledger, PostingSession
+from processor.ledger import Ledger
 from tests.builders import (
     Desk,
     Document,
-    Partition,
     deposit,
     journal,
     line,
@@ -27,65 +24,7 @@ from tests.builders import (
     withdrawal,
 )
 from tests.integration.ledgers import Backend
-
-WAIT_S = 0.15
-"""How long a worker gets to run into the lock that another holds."""
-
-
-class HeldLedger:
-    """A ledger whose first transaction has written everything and waits before it commits."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.written = asyncio.Event()
-        self.may_commit = asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the ledger's."""
-        return getattr(self._ledger, name)
-
-    @asynccontextmanager
-    async def posting(self) -> AsyncIterator[PostingSession]:
-        """Wait after everything was written."""
-        async with self._ledger.posting() as session:
-            yield session
-            self.written.set()
-            await self.may_commit.wait()
-
-
-class Race:
-    """A worker that is held before its commit, and another that comes meanwhile."""
-
-    def __init__(self, held: HeldLedger, one: Desk, two: Desk, logs: list[Partition]) -> None:
-        self._held = held
-        self._one, self._two = one, two
-        self._logs = logs
-
-    async def given(self, *documents: Document) -> None:
-        """Post what is there before the race."""
-        assert [told(one) for one in await self._two.post(self._logs[2].add(*documents))] == [
-            "posted"
-        ] * len(documents)
-
-    async def run(self, first: Sequence[Document], second: Sequence[Document]) -> list[list[str]]:
-        """Post two batches at once; the second begins when the first has written everything."""
-        leading = asyncio.create_task(self._one.post(self._logs[0].add(*first)))
-        await self._held.written.wait()
-        following = asyncio.create_task(self._two.post(self._logs[1].add(*second)))
-        _, waiting = await asyncio.wait([following], timeout=WAIT_S)
-        assert waiting == {following}
-        self._held.may_commit.set()
-        return [[told(answer) for answer in await task] for task in (leading, following)]
-
-
-@pytest.fixture
-async def race(backend: Backend) -> Race:
-    """Return two workers on the same books."""
-    held = HeldLedger(await backend.connect())
-    one, two = Desk(cast("Ledger", held)), Desk(await backend.connect())
-    logs = [await one.claim(0), await two.claim(1), await two.claim(2)]
-    await one.timelines.read()
-    return Race(held, one, two, logs)
+from tests.integration.races import WAIT_S, HeldLedger, Race
 
 
 async def test_two_full_reversals(race: Race, backend: Backend) -> None:

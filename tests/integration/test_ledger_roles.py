@@ -18,6 +18,7 @@ TABLES = {
     "conflict",
     "currency",
     "dead_letter",
+    "hold",
     "hole",
     "identity",
     "migration",
@@ -32,10 +33,27 @@ TABLES = {
     "transaction",
 }
 WORKER_INSERTS = TABLES - {"account", "account_kind", "currency", "identity", "migration"}
-WORKER_INSERTS -= {"reversal_total", "timeline"}
+WORKER_INSERTS -= {"hold", "reversal_total", "timeline"}
 COLUMNS = "name, currency, kind, overdraft_limit, opened_at"
 RICH = "'rich', 'EUR', 'customer', 100, now()"
-VIEWS = ("balances", "chart_of_accounts", "payments", "entries")
+VIEWS = (
+    "balances",
+    "chart_of_accounts",
+    "payments",
+    "entries",
+    "trial_balance",
+    "payment_family",
+    "holds",
+)
+CALLS = (
+    "balance_at('anna', now())",
+    "balance_at_value_date('anna', '2026-11-21')",
+    "statement('anna', '-infinity')",
+    "newest_entries('anna', 1)",
+    "trial_balance_at('infinity')",
+    "trial_balance_of_accounts()",
+    "payment_root(gen_random_uuid())",
+)
 
 
 async def fetch(url: str, sql: str) -> list[asyncpg.Record]:
@@ -177,7 +195,7 @@ async def test_the_worker_fills_only_some_columns(filled_url: str) -> None:
     held_back = {"INSERT": set[str](), "UPDATE": set[str]()}
     for column, kind in rights:
         held_back[kind].add(column)
-    unmoved = {"account_id", "status", "posted", "held", "tolerated"}
+    unmoved = {"account_id", "status", "posted", "held", "tolerated", "ahead"}
     assert held_back["INSERT"] == {f"account.{column}" for column in unmoved}
     named = {"name", "currency", "kind", "overdraft_limit", "opened_at"}
     assert held_back["UPDATE"] == {
@@ -238,12 +256,15 @@ async def test_the_owner_of_the_tables_is_another_than_the_worker(filled_url: st
 
 
 async def test_the_reader_sees_the_views_alone(filled_url: str) -> None:
-    """Every view and no table; nothing can be written or called."""
+    """Every view and no table, and what is to be called; nothing can be written."""
     for view in VIEWS:
         read = f"DO $$ BEGIN ASSERT 0 < (SELECT count(*) FROM reporting.{view}); END $$"
         assert await attempt(filled_url, READER, read) == ACCEPTED
         insert = f"INSERT INTO reporting.{view} SELECT * FROM reporting.{view}"
         assert await attempt(filled_url, READER, insert) != ACCEPTED
+    for call in CALLS:
+        read = f"DO $$ BEGIN ASSERT 0 < (SELECT count(*) FROM reporting.{call}); END $$"
+        assert await attempt(filled_url, READER, read) == ACCEPTED, call
     for table in await tables_of(filled_url):
         assert await attempt(filled_url, READER, f"SELECT FROM ledger.{table}") == NOT_ALLOWED
     for call in ("lock_accounts('{}')", "create_month_partitions(1)", "start_timeline(1, 'x')"):
@@ -254,5 +275,7 @@ async def test_others_see_nothing(filled_url: str) -> None:
     """A role that nothing was granted to reaches neither tables nor views nor functions."""
     for name in [*(f"ledger.{table}" for table in TABLES), *(f"reporting.{v}" for v in VIEWS)]:
         assert await attempt(filled_url, STRANGER, f"SELECT FROM {name}") == NOT_ALLOWED
-    call = "SELECT ledger.create_month_partitions(1)"
-    assert await attempt(filled_url, STRANGER, call) == NOT_ALLOWED
+    for call in ("ledger.create_month_partitions(1)", *(f"reporting.{one}" for one in CALLS)):
+        assert await attempt(filled_url, STRANGER, f"SELECT {call}") == NOT_ALLOWED
+    public = "has_function_privilege('public', pg_proc.oid, 'EXECUTE') AND prosecdef"
+    assert await fetch(filled_url, f"SELECT proname FROM pg_proc WHERE {public}") == []

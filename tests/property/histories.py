@@ -1,260 +1,23 @@
-"""Histories: commands that lean on each other, with too little money and every kind of mistake."""
+"""Histories: steps written as documents, and the reference model that is told of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import msgspec
-from hypothesis import strategies as st
 
+from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read
-from loadtest.reference.model import Answer, Books
+from loadtest.reference.model import Books
 from processor.core.answers import Answer as Told
 from processor.core.answers import Conflict, DeadLetter, First, Repeat
 from processor.core.books import Ruling
 from processor.core.currencies import DIGITS
 from processor.core.money import to_major
 from tests.builders import Document
-
-OWN = [f"{kind}-{code}" for kind in ("cash", "clearing", "position") for code in ("EUR", "JPY")]
-HOLDERS = {
-    "EUR": ["anna", "bert", "carl", "shop", "anna", "bert", "cash-EUR", "position-EUR"],
-    "JPY": ["yoko", "bank", "yoko", "cash-JPY"],
-}
-ACCOUNTS = ["anna", "bert", "carl", "bank", "shop", "yoko", *OWN, "cash-USD", "nobody"]
-ACCOUNTS += 3 * ["anna", "bert"]  # the two that have money meet most often
-CURRENCIES = ["EUR", "JPY"]
-AMOUNTS = ["1", "2", "5", "10", "40", "0.5", "1.50", "9999999999999"]
-RATES = ["1", "160", "162.345", "0.0061597", "0.125"]
-OVERDRAW = {"on_shortfall": st.sampled_from(["overdraw", "refuse"])}
-PAST, FUTURE = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One record to come: `kind` with own fields; `back` points at an earlier record."""
-
-    kind: str
-    fields: dict[str, Any]
-    back: int = 0
-
-
-def _movements(kind: str, *sides: str) -> st.SearchStrategy[Step]:
-    fields = {
-        "amount": st.sampled_from(AMOUNTS),
-        "currency": st.sampled_from([*CURRENCIES, "EUR", "EUR"]),
-        **{side: st.sampled_from(ACCOUNTS) for side in sides},
-    }
-    maybe = {"valid_until": st.sampled_from([PAST, FUTURE]), "reference": st.just("rent")}
-    return st.fixed_dictionaries(fields, optional=maybe).map(lambda found: Step(kind, found))
-
-
-OPENINGS = st.fixed_dictionaries(
-    {
-        "account": st.sampled_from(ACCOUNTS),
-        "currency": st.sampled_from(CURRENCIES),
-        "kind": st.sampled_from(["customer", "customer", "internal", "merchant", "income"]),
-    },
-    optional={"metadata": st.just({"a": "b"})},
-).map(lambda found: Step("account.open", found))
-
-LIMITED = st.sampled_from(["5", "50"]).map(
-    lambda limit: Step(
-        "account.open",
-        {"account": "carl", "currency": "EUR", "kind": "customer", "overdraft_limit": limit},
-    )
-)
-
-TERMS = st.one_of(
-    st.builds(
-        lambda kind, account, side: Step(
-            kind, {"account": account, "side": side, "reason": "a case"}
-        ),
-        st.sampled_from(["account.freeze", "account.unfreeze", "account.unfreeze"]),
-        st.sampled_from(ACCOUNTS),
-        st.sampled_from(["debit", "credit", "both"]),
-    ),
-    st.builds(
-        lambda account, currency, limit: Step(
-            "account.limit",
-            {"account": account, "currency": currency, "overdraft_limit": limit},
-        ),
-        st.sampled_from(ACCOUNTS),
-        st.sampled_from([*CURRENCIES, "EUR", "EUR"]),
-        st.sampled_from(["0", "1", "5", "40", "50"]),
-    ),
-    st.sampled_from(ACCOUNTS).map(lambda account: Step("account.close", {"account": account})),
-)
-"""What changes an account without moving money."""
-
-REVERSALS = st.builds(
-    Step,
-    st.just("reversal"),
-    st.fixed_dictionaries({}, optional={"amount": st.sampled_from(AMOUNTS), **OVERDRAW}),
-    st.integers(1, 12),
-)
-REFUNDS = st.builds(
-    Step,
-    st.just("refund"),
-    st.fixed_dictionaries({}, optional={"amount": st.sampled_from(AMOUNTS)}),
-    st.integers(1, 12),
-)
-PAYMENTS = st.builds(
-    lambda debit, credit, amount: Step(
-        "payment",
-        {"debit_account": debit, "credit_account": credit, "amount": amount, "currency": "EUR"},
-    ),
-    st.sampled_from(["anna", "anna", "bert", "shop", "nobody"]),
-    st.sampled_from(["shop", "shop", "shop", "bert", "cash-EUR"]),
-    st.sampled_from(AMOUNTS),
-)
-
-
-@st.composite
-def _moves(draw: st.DrawFn) -> list[dict[str, str]]:
-    """Draw both sides of money that moves within one currency, seldom of an account elsewhere."""
-    currency = draw(st.sampled_from(["EUR", "EUR", "JPY"]))
-    anyone = st.sampled_from([*4 * HOLDERS[currency], *ACCOUNTS])
-    amount = draw(st.sampled_from(["1", "2", "5", "10", "40"]))
-    return [
-        {"account": draw(anyone), "direction": side, "amount": amount, "currency": currency}
-        for side in ("debit", "credit")
-    ]
-
-
-@st.composite
-def _journals(draw: st.DrawFn) -> Step:
-    """Draw a journal in one or two currencies, its lines in any order; one in ten lacks a line."""
-    moves = draw(st.lists(_moves(), min_size=1, max_size=4))
-    lines = draw(st.permutations([line for move in moves for line in move]))
-    lacks = draw(st.sampled_from([0] * 9 + [1]))
-    fields = draw(st.fixed_dictionaries({}, optional=OVERDRAW))
-    return Step("journal", {"lines": lines[lacks:], **fields})
-
-
-@st.composite
-def _exchanges(draw: st.DrawFn) -> Step:
-    """Draw an exchange between the two currencies; what follows from the rate is seldom wrong."""
-    sold, bought = draw(st.permutations(CURRENCIES))
-    rate, fixed_side = draw(st.sampled_from(RATES)), draw(st.sampled_from(["debit", "credit"]))
-    fixed = draw(st.sampled_from(["1", "2", "5", "33", "1000"]))
-    value = Fraction(fixed) * Fraction(rate) ** (1 if fixed_side == "debit" else -1)
-    digits = DIGITS[bought if fixed_side == "debit" else sold]
-    wrong = draw(st.sampled_from([0] * 9 + [1]))
-    other = to_major(round(value * 10**digits) + wrong, digits)
-    amount, credit_amount = (fixed, other) if fixed_side == "debit" else (other, fixed)
-    fields = {
-        "debit_account": draw(st.sampled_from([*3 * HOLDERS[sold], *ACCOUNTS])),
-        "credit_account": draw(st.sampled_from([*3 * HOLDERS[bought], *ACCOUNTS])),
-        "amount": amount,
-        "currency": sold,
-        "credit_amount": credit_amount,
-        "credit_currency": bought,
-        "rate": rate,
-        "fixed_side": fixed_side,
-    }
-    return Step("fx.transfer", fields)
-
-
-JOURNALS, EXCHANGES = _journals(), _exchanges()
-REPEATS = st.builds(Step, st.just("repeat"), st.just({}), st.integers(1, 12))
-CONFLICTS = st.builds(
-    Step,
-    st.just("conflict"),
-    st.sampled_from([{"channel": "atm"}, {"reference": "other"}, {"amount": "3"}]),
-    st.integers(1, 12),
-)
-INVALID = st.sampled_from([{"more": "1"}, {"channel": "?"}, {"transaction_id": "x"}]).map(
-    lambda found: Step("invalid", found)
-)
-
-STEPS = st.one_of(
-    OPENINGS,
-    OPENINGS,
-    LIMITED,
-    _movements("deposit", "credit_account"),
-    _movements("deposit", "credit_account"),
-    _movements("withdrawal", "debit_account"),
-    _movements("transfer", "debit_account", "credit_account"),
-    _movements("transfer", "debit_account", "credit_account"),
-    PAYMENTS,
-    PAYMENTS,
-    JOURNALS,
-    JOURNALS,
-    JOURNALS,
-    EXCHANGES,
-    TERMS,
-    TERMS,
-    REVERSALS,
-    REVERSALS,
-    REFUNDS,
-    REFUNDS,
-    REPEATS,
-    CONFLICTS,
-    INVALID,
-)
-
-
-@st.composite
-def _given_back(draw: st.DrawFn) -> list[Step]:
-    """Draw a payment that can be made, and a few attempts to give it back."""
-    sides = {"debit_account": "anna", "credit_account": "shop"}
-    paid = draw(st.sampled_from(["1", "2", "5"]))
-    steps = [
-        Step("payment", {**sides, "amount": paid, "currency": "EUR"}),
-    ]
-    for back in range(1, draw(st.integers(2, 4))):
-        amount = draw(st.sampled_from([None, "0.5", "1", "2", "4"]))
-        fields = {} if amount is None else {"amount": amount}
-        steps.append(Step(draw(st.sampled_from(["refund", "reversal"])), fields, back))
-    return steps
-
-
-@st.composite
-def _overdrawn(draw: st.DrawFn) -> list[Step]:
-    """Draw a journal that takes more than is there, and what the account tries to give then."""
-    name = draw(st.sampled_from(["anna", "bert", "shop"]))
-    amount = draw(st.sampled_from(["2", "40", "100"]))
-    lines = [
-        {"account": account, "direction": side, "amount": amount, "currency": "EUR"}
-        for account, side in ((name, "debit"), ("cash-EUR", "credit"))
-    ]
-    out = {"debit_account": name, "amount": "1", "currency": "EUR"}
-    back = draw(st.sampled_from(["1", "40", "100"]))
-    return [
-        Step("journal", {"lines": lines, "on_shortfall": "overdraw"}),
-        Step("withdrawal", out),
-        Step("deposit", {"credit_account": name, "amount": back, "currency": "EUR"}),
-        Step("withdrawal", out),
-    ]
-
-
-STORIES = st.one_of(STEPS.map(lambda step: [step]), _given_back(), _overdrawn())
-"""Records that follow each other."""
-
-
-def told_in_order(min_stories: int, max_stories: int) -> st.SearchStrategy[list[Step]]:
-    """Draw so many stories, one after the other."""
-    stories = st.lists(STORIES, min_size=min_stories, max_size=max_stories)
-    return stories.map(lambda found: [step for story in found for step in story])
-
-
-OPENED = [
-    Step("account.open", {"account": name, "currency": currency, "kind": kind})
-    for name, currency, kind in [
-        ("anna", "EUR", "customer"),
-        ("bert", "EUR", "customer"),
-        ("bank", "JPY", "internal"),
-        ("shop", "EUR", "merchant"),
-        ("yoko", "JPY", "customer"),
-    ]
-]
-FUNDED = [
-    Step("deposit", {"credit_account": name, "amount": "40", "currency": currency})
-    for name, currency in (("anna", "EUR"), ("yoko", "JPY"))
-]
+from tests.property.steps import FUNDED, OPENED, Step, told_in_order
 
 
 class Author:
@@ -277,6 +40,9 @@ class Author:
             own = document["transaction_id"]
             original = own if earlier is None else earlier["transaction_id"]
             document["original_transaction_id"] = original
+        elif step.kind in ("hold.capture", "hold.release", "hold.expire"):
+            own = document["transaction_id"]
+            document["hold_transaction_id"] = earlier["transaction_id"] if earlier else own
         elif step.kind in ("repeat", "conflict"):
             # What was invalid, or changed into what its schema refuses, stays invalid.
             document = {**(earlier or document), **step.fields}
@@ -304,7 +70,8 @@ class Reference:
 
     def answer(self, document: Document, now_us: int = 1_795_255_200_000_000) -> str | Answer:
         """Give what must be answered: the word for what is no first answer."""
-        meaning = read(json.dumps(document).encode(), DIGITS)
+        is_internal = document["type"] == "hold.expire"
+        meaning = read(json.dumps(document).encode(), DIGITS, is_internal=is_internal)
         if isinstance(meaning, Fault):
             return DeadLetter.__name__
         assert isinstance(meaning, Command)
@@ -328,7 +95,11 @@ def _shown_as(ruling: Ruling, expected: Answer) -> bool:
     shown = {} if ruling.shown is None else msgspec.to_builtins(ruling.shown)
     if expected.type == "fx.transfer":
         assert shown.pop("credit_account") == expected.credit_account
-    return {name: value for name, value in shown.items() if value is not None} == expected.shown
+    found, wanted = (
+        {name: value for name, value in one.items() if value is not None}
+        for one in (shown, expected.shown)
+    )
+    return found == wanted
 
 
 def agrees(answer: Told, expected: str | Answer) -> bool:

@@ -31,15 +31,8 @@ from processor.errors import FencedError, LedgerUnavailableError, RewoundError
 from processor.ledger import Ledger, PostingSession
 from tests.builders import TOPIC, Desk, Document, Partition
 from tests.integration.ledgers import Backend, MemoryBackend, copied, postgres_backend
-from tests.property.histories import (
-    FUNDED,
-    OPENED,
-    Author,
-    Reference,
-    Step,
-    agrees,
-    told_in_order,
-)
+from tests.property.histories import Author, Reference, agrees
+from tests.property.steps import FUNDED, OPENED, Step, told_in_order
 
 _T = TypeVar("_T")
 

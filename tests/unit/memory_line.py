@@ -14,8 +14,10 @@ from loadtest.message import Message, Position
 from loadtest.proof import Observed
 from loadtest.publish import Published
 from loadtest.record import Ending, Record, Step
+from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, major_of, read
-from loadtest.reference.model import Answer, Books
+from loadtest.reference.holds import shown_of
+from loadtest.reference.model import Books
 from loadtest.reporting import Balance, Entry, Ledger, Payment
 from loadtest.sample import Sample
 
@@ -139,8 +141,11 @@ class MemoryLine:
         cash = f"cash-{now.get('currency')}"
         default = cash if now["type"] in ("deposit", "withdrawal") else None
         kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at", "source")
-        own = ("account", "lines", "credit_amount", "credit_currency", "rate")
+        own = ["account", "lines", "credit_amount", "credit_currency", "rate"]
+        own.append("hold_transaction_id")
         shown = {name: now[name] for name in own if name in now}
+        if now["type"] == "hold.place":
+            shown = shown_of(now)
         return shown | {
             "transaction_id": command.transaction_id,
             "type": now["type"],
@@ -235,10 +240,11 @@ class MemoryLine:
         account, posted = self.books.account(name), self.books.posted.get(name, 0)
         limit = None if account is None else account.limit
         digits = DIGITS[currency]
-        available = None if limit is None else major_of(posted + limit, digits)
-        zero = major_of(0, digits)
+        held = self.books.held.get(name, 0)
+        available = None if limit is None else major_of(posted - held + limit, digits)
         status = "open" if account is None else account.status
-        return Balance(name, currency, major_of(posted, digits), zero, available, status)
+        held_shown = major_of(held, digits)
+        return Balance(name, currency, major_of(posted, digits), held_shown, available, status)
 
 
 def _message(offset: int, record: Record) -> Message:

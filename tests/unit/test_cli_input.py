@@ -13,7 +13,7 @@ from processor.contracts import COMMANDS, load_contract
 from processor.errors import ProcessorError
 
 CONTRACT = load_contract()
-GATE = Gate(CONTRACT, CONTRACT.topics[COMMANDS].key_fields, command_bytes_max=65_536)
+GATE = Gate(CONTRACT, COMMANDS, command_bytes_max=65_536)
 EVERY = {
     "transaction_id": "0193a1b2-0000-7000-8000-000000000001",
     "requested_at": "2026-11-21T10:00:00Z",

@@ -27,7 +27,12 @@ def test_reads_what_lies_in_the_checkout() -> None:
     """Topics come by role, validators by the type of command."""
     contract = load_contract()
 
-    assert sorted(contract.topics) == ["commands", "dead_letters", "outcomes"]
+    assert sorted(contract.topics) == [
+        "commands",
+        "dead_letters",
+        "internal",
+        "outcomes",
+    ]
     assert sorted(contract.commands) == [
         "account.close",
         "account.freeze",
@@ -36,6 +41,10 @@ def test_reads_what_lies_in_the_checkout() -> None:
         "account.unfreeze",
         "deposit",
         "fx.transfer",
+        "hold.capture",
+        "hold.expire",
+        "hold.place",
+        "hold.release",
         "journal",
         "payment",
         "refund",
@@ -45,21 +54,27 @@ def test_reads_what_lies_in_the_checkout() -> None:
     ]
     assert contract.topics["commands"].key_fields["transfer"] == "debit_account"
     assert contract.topics["commands"].record_bytes_max == 1_048_576
-    assert (contract.topics["commands"],) == contract.command_topics
+    assert [contract.topics[role] for role in ("commands", "internal")] == list(
+        contract.command_topics
+    )
+    assert contract.types["internal"] == {"hold.expire"}
+    assert contract.types["commands"] == set(contract.commands) - contract.types["internal"]
 
 
 def test_every_topic_of_commands_is_served(tmp_path: Path) -> None:
     """A second topic of commands is one more file."""
     shutil.copytree(TOPICS, tmp_path / "topics")
-    more = (TOPICS / "commands.toml").read_text().replace("payments.commands", "payments.internal")
-    (tmp_path / "topics/internal_commands.toml").write_text(more)
+    more = (TOPICS / "commands.toml").read_text().replace("payments.commands", "payments.partner")
+    (tmp_path / "topics/partner_commands.toml").write_text(more)
 
     contract = load_contract(topics=tmp_path / "topics")
 
     assert sorted(topic.name for topic in contract.command_topics) == [
         "payments.commands.v1",
         "payments.internal.v1",
+        "payments.partner.v1",
     ]
+    assert contract.types["partner_commands"] == contract.types["commands"]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ async def test_the_steps_of_a_transaction_keep_their_order() -> None:
         "decided",
         "lock",
         "reversed_totals",
+        "holds",
         "clock",
         "record",
         "advance",

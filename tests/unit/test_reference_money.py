@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from loadtest.reference.answer import Entry
 from loadtest.reference.contract import Fault, read
-from loadtest.reference.model import Entry
 from tests.unit.test_reference_model import DIGITS, FIELDS, Bank
 
 LINES = [

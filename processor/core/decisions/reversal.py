@@ -13,13 +13,14 @@ from processor.core.books import Books, Decided, Posting, Ruling
 from processor.core.commands import Deposit, Payment, Refund, Transfer, Withdrawal
 from processor.core.currencies import DIGITS
 from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
+from processor.core.hold_commands import HoldCapture
 from processor.core.money import to_major, to_minor
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
     from processor.core.commands import GivesBack
 
-REFUNDABLE: Final = frozenset({Payment.TYPE})
+REFUNDABLE: Final = frozenset({Payment.TYPE, HoldCapture.TYPE})
 """Types of commands whose payee may give the money back."""
 
 REVERSIBLE: Final = REFUNDABLE | {Deposit.TYPE, Withdrawal.TYPE, Transfer.TYPE}

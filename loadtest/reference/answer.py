@@ -1,0 +1,63 @@
+"""What the reference model says of accounts and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+STATUS = {
+    (): "open",
+    ("debit",): "debits_frozen",
+    ("credit",): "credits_frozen",
+    ("credit", "debit"): "frozen",
+}
+
+
+class Account(NamedTuple):
+    """
+    An account as it stands; `limit` is its overdraft in minor units, None without a limit.
+    `stopped` holds the sides that are frozen.
+    """
+
+    currency: str
+    limit: int | None
+    kind: str = "internal"
+    stopped: frozenset[str] = frozenset()
+    is_closed: bool = False
+
+    @property
+    def status(self) -> str:
+        """Name what the account allows."""
+        if self.is_closed:
+            return "closed"
+        return STATUS[tuple(sorted(self.stopped))]
+
+
+class Entry(NamedTuple):
+    """One line of a posting, amounts in minor units."""
+
+    account: str
+    direction: str
+    minor: int
+    balance_after: int
+    currency: str
+
+
+class Answer(NamedTuple):
+    """What a decided command was told. `minor` is None where no currency says how to count."""
+
+    type: str
+    reason: str | None
+    amount: str | None
+    minor: int | None
+    currency: str | None
+    debit_account: str | None
+    credit_account: str | None
+    account: str | None
+    entries: tuple[Entry, ...] = ()
+    changed: tuple[str, str | None] | None = None
+    """Of an account that was changed: its status and what is available, in major units."""
+
+    shown: Mapping[str, Any] = MappingProxyType({})
+    """What only this type's outcomes show."""
