@@ -38,8 +38,8 @@ class Account(msgspec.Struct, gc=False):
 
     def lacks(self, amount: int) -> bool:
         """Say whether taking `amount` would go below what is held and the limit."""
-        available = self.available()
-        return available is not None and available < amount
+        limit = self.overdraft_limit
+        return limit is not None and self.posted - self.held + limit < amount
 
     def available(self) -> int | None:
         """Say how much may be taken; below zero where the limit was set below what is used."""

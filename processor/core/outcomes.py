@@ -10,14 +10,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from processor.core.answers import Answer, Conflict, DeadLetter, First, Repeat, TimelineOf
-from processor.core.books import Change, Decided, Ruling, Source
+from processor.core.books import Decided, Ruling, Source
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command
 from processor.core.currencies import DIGITS
@@ -55,7 +55,7 @@ class FirstView(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
-    """`schemas/messages/payment_outcome.v1.json`, field by field."""
+    """What every outcome shows: all that most of them do."""
 
     event_id: str
     transaction_id: str
@@ -72,6 +72,11 @@ class OutcomeEvent(msgspec.Struct, frozen=True, gc=False):
     credit_account: str | None
     channel: str | None
     source: SourceView
+
+
+class DetailedOutcomeEvent(OutcomeEvent, frozen=True, gc=False):
+    """`schemas/messages/payment_outcome.v1.json`, field by field."""
+
     account: str | msgspec.UnsetType | None = msgspec.UNSET
     status: str | msgspec.UnsetType = msgspec.UNSET
     available: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -231,11 +236,8 @@ class EventWriter:
             ruling.credit_account,
             decided.channel,
             _view(answer.arrival.source),
-            msgspec.UNSET if ruling.account is None else ruling.account,
         )
-        if ruling.change is not None:
-            event = _with_change(event, ruling.change)
-        return event if ruling.shown is None else replace(event, **ruling.shown.fields())
+        return event if _is_plain(ruling) else _detailed(event, ruling)
 
     def _conflict(self, answer: Conflict) -> OutcomeEvent:
         asked = answer.arrival.asked
@@ -257,10 +259,8 @@ class EventWriter:
             credit_account=shown.credit_account,
             channel=asked.channel,
             source=_view(answer.arrival.source),
-            account=msgspec.UNSET if shown.account is None else shown.account,
-            first=self._first(answer.decided),
         )
-        return event if shown.shown is None else replace(event, **shown.shown.fields())
+        return _detailed(event, shown, first=self._first(answer.decided))
 
     def _first(self, decided: Decided) -> FirstView:
         timeline_id = self._timeline_of(decided.ledger_sequence)
@@ -276,7 +276,7 @@ class EventWriter:
     def _invalid(self, answer: DeadLetter) -> OutcomeEvent:
         invalid = answer.invalid
         assert invalid.transaction_id is not None, "only an id that could be read is answered"
-        return OutcomeEvent(
+        return DetailedOutcomeEvent(
             self._ids.of(answer.arrival.source, answer.timeline_id),
             invalid.transaction_id,
             None,
@@ -296,11 +296,24 @@ class EventWriter:
         )
 
 
-def _with_change(event: OutcomeEvent, change: Change) -> OutcomeEvent:
-    assert event.currency is not None, "an account that was changed has a currency"
-    available = change.available
-    shown = None if available is None else to_major(available, DIGITS[event.currency])
-    return replace(event, status=change.status, available=shown)
+def _is_plain(ruling: Ruling) -> bool:
+    """Say whether an outcome shows nothing but what every one does: most payments."""
+    return ruling.account is None and ruling.shown is None
+
+
+def _detailed(event: OutcomeEvent, ruling: Ruling, **more: Any) -> DetailedOutcomeEvent:
+    """Show what only some outcomes do; where it is a field of all, it wins."""
+    if ruling.account is not None:
+        more["account"] = ruling.account
+    change = ruling.change
+    if change is not None:
+        assert event.currency is not None, "an account that was changed has a currency"
+        available, digits = change.available, DIGITS[event.currency]
+        more["status"] = change.status
+        more["available"] = None if available is None else to_major(available, digits)
+    if ruling.shown is not None:
+        more |= ruling.shown.fields()
+    return DetailedOutcomeEvent(**{**asdict(event), **more})
 
 
 def _outcome(ruling: Ruling) -> str:

@@ -18,8 +18,8 @@ from struct import Struct
 from typing import Final
 
 from processor.core.answers import First
-from processor.core.books import Holding
-from processor.core.commands import id_bytes
+from processor.core.books import Holding, Ruling
+from processor.core.commands import Command, id_bytes
 from processor.core.fingerprint import FINGERPRINT_VERSION
 from processor.ledger.rows import details_of, metadata_of, shown_of
 
@@ -121,8 +121,10 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
         one = first.decided
         source, ruling, command = one.source, one.ruling, one.command
         assert command is not None, "what was decided just now has its command at hand"
-        transaction_id = id_bytes(one.transaction_id)
-        for line, moved in enumerate(ruling.postings, 1):
+        transaction_id, own_reference = id_bytes(one.transaction_id), _text(command.reference)
+        line = 0
+        for moved in ruling.postings:
+            line += 1  # noqa: SIM113 - most have one line, and enumerate costs more than they do
             original, reference = moved.original_transaction_id, moved.reference
             # fmt: off
             row = pack(
@@ -145,19 +147,26 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
             parts += (
                 row,
                 _words(moved.debit.currency, one.type, one.channel),
-                _text(command.reference if reference is None else reference),
+                own_reference if reference is None else _text(reference),
                 NULL if original is None else _UUID_LENGTH + id_bytes(original),
+                _of_first_line(ruling, command) if line == 1 else _ONLY_ON_THE_FIRST_LINE,
             )
-            if line == 1:
-                parts += (
-                    _text(metadata_of(command)),
-                    _text(details_of(command)),
-                    _text(shown_of(ruling)),
-                    _NO_HOLD if ruling.holding is None else _holding(ruling.holding),
-                )
-            else:
-                parts.append(_ONLY_ON_THE_FIRST_LINE)
     return b"".join(parts)
+
+
+def _of_first_line(ruling: Ruling, command: Command) -> bytes:
+    """Encode `metadata` and what stands behind it; a plain movement has nothing there."""
+    metadata, details = metadata_of(command), details_of(command)
+    if metadata is None and details is None and ruling.shown is None and ruling.holding is None:
+        return _ONLY_ON_THE_FIRST_LINE
+    return b"".join(
+        (
+            _text(metadata),
+            _text(details),
+            _text(shown_of(ruling)),
+            _NO_HOLD if ruling.holding is None else _holding(ruling.holding),
+        )
+    )
 
 
 def _holding(holding: Holding) -> bytes:

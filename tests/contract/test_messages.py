@@ -14,7 +14,7 @@ from processor.core.commands import Command, JournalLine, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
 from processor.core.money import AMOUNT_MINOR_MAX
-from processor.core.outcomes import DeadLetterEvent, OutcomeEvent
+from processor.core.outcomes import DeadLetterEvent, DetailedOutcomeEvent
 from processor.core.own_accounts import kind_of_own
 from processor.core.reading import METADATA_BYTES_MAX
 from processor.core.reasons import Reason
@@ -190,7 +190,8 @@ def test_the_types_of_outcomes_are_those_of_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "struct"), [("payment_outcome", OutcomeEvent), ("dead_letter", DeadLetterEvent)]
+    ("name", "struct"),
+    [("payment_outcome", DetailedOutcomeEvent), ("dead_letter", DeadLetterEvent)],
 )
 def test_fields_of_events_agree_with_their_schema(name: str, struct: type[msgspec.Struct]) -> None:
     """Field by field, in the same order, each explained, and the required ones always written."""

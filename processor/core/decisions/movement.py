@@ -59,9 +59,14 @@ def refusal_of_sides(debit: Account | None, credit: Account | None, currency: st
         return Reason.CURRENCY_MISMATCH
     if debit is credit:
         return Reason.SAME_ACCOUNT
-    if CLEARING in (debit.kind, credit.kind):
-        return Reason.KIND_NOT_ALLOWED
+    if debit.overdraft_limit is None or credit.overdraft_limit is None:
+        return _refusal_of_own(debit, credit)
     return None
+
+
+def _refusal_of_own(debit: Account, credit: Account) -> Reason | None:
+    """Check sides one of which has no limit, as the bank's own accounts."""
+    return Reason.KIND_NOT_ALLOWED if CLEARING in (debit.kind, credit.kind) else None
 
 
 def _stopped(debit: Account, credit: Account) -> Reason | None:
