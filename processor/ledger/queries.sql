@@ -11,7 +11,8 @@ ORDER BY topic, partition
 FOR NO KEY UPDATE;
 
 -- name: decided
--- The recorded first answers of transaction ids, wherever they lie.
+-- The recorded first answers of transaction ids, wherever they lie. LIMIT keeps each subquery a
+-- look-up by its key: planned without statistics, as on a young ledger, a join reads whole tables.
 SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_version,
     t.ledger_sequence,
        to_char(t.decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS decided_at,
@@ -32,10 +33,15 @@ SELECT t.transaction_id::text AS transaction_id, t.fingerprint, t.fingerprint_ve
        c.status, c.overdraft_limit, c.available,
        coalesce(p.shown, c.shown, r.shown) AS shown
 FROM ledger.transaction t
-LEFT JOIN ledger.posting p ON p.ledger_sequence = t.ledger_sequence AND p.decided_at = t.decided_at
-    AND p.line = 1
-LEFT JOIN ledger.refusal r ON r.ledger_sequence = t.ledger_sequence AND r.decided_at = t.decided_at
-LEFT JOIN ledger.account_change c ON c.ledger_sequence = t.ledger_sequence
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger.posting WHERE posting.ledger_sequence = t.ledger_sequence
+        AND posting.decided_at = t.decided_at AND posting.line = 1 LIMIT 1) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger.refusal WHERE refusal.ledger_sequence = t.ledger_sequence
+        AND refusal.decided_at = t.decided_at LIMIT 1) AS r ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger.account_change
+    WHERE account_change.ledger_sequence = t.ledger_sequence LIMIT 1) AS c ON true
 LEFT JOIN ledger.account debit ON debit.account_id = p.debit_account_id
 LEFT JOIN ledger.account credit ON credit.account_id = p.credit_account_id
 JOIN ledger.source s ON s.source_id = coalesce(p.source_id, c.source_id, r.source_id)

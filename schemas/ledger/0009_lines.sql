@@ -119,13 +119,15 @@ BEGIN
             SELECT given_back.original_transaction_id, original.amount, given_back.amount
             FROM given_back
             JOIN transaction ON transaction.transaction_id = given_back.original_transaction_id
-            JOIN posting AS original
-                ON original.ledger_sequence = transaction.ledger_sequence
-               AND original.decided_at = transaction.decided_at
-               AND original.credit_account_id = given_back.debit_account_id
-               AND original.debit_account_id = given_back.credit_account_id
-               AND original.original_transaction_id IS NULL
-               AND original.line = 1
+            CROSS JOIN LATERAL (
+                SELECT * FROM posting
+                WHERE posting.ledger_sequence = transaction.ledger_sequence
+                  AND posting.decided_at = transaction.decided_at AND posting.line = 1
+                LIMIT 1
+            ) AS original
+            WHERE original.credit_account_id = given_back.debit_account_id
+              AND original.debit_account_id = given_back.credit_account_id
+              AND original.original_transaction_id IS NULL
             ON CONFLICT (original_transaction_id) DO UPDATE
                 SET reversed_amount = total.reversed_amount + excluded.reversed_amount
             RETURNING 1
