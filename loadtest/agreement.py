@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from loadtest.message import Message, Position
+from loadtest.lanes import Lanes, Position
+from loadtest.message import Message
 from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read, time_us
 from loadtest.reference.holds import shown_of
@@ -54,13 +55,18 @@ class Agreement:
     """
     The comparison of one run. `differences` lists what does not agree.
 
-    `commands` are all records of the commands topic as read back, `digits` the active currencies.
+    `commands` are all records of the command topics as read back, `digits` the active currencies.
     """
 
-    def __init__(self, topic: str, commands: Iterable[Message], digits: Mapping[str, int]) -> None:
-        self.topic = topic
+    def __init__(
+        self, lanes: Lanes, commands: Iterable[Message], digits: Mapping[str, int]
+    ) -> None:
+        self.lanes = lanes
         self.commands = {one.position: one for one in commands}
-        self.meanings = {at: read(one.value, digits) for at, one in self.commands.items()}
+        self.meanings = {
+            at: read(one.value, digits, is_internal=lanes.is_internal(at[0]))
+            for at, one in self.commands.items()
+        }
         self.books = Books(digits)
         self.digits = digits
         self.outcomes: dict[Position, Event] = {}
@@ -85,11 +91,11 @@ class Agreement:
             self._differs(position, "has an outcome, but no command stands there")
         for position in self.dead_letters.keys() - self.commands.keys():
             self._differs(position, "has a dead letter, but no command stands there")
-        for line in view_differences(self.topic, self.digits, self.firsts, self.books, ledger):
+        for line in view_differences(self.lanes, self.digits, self.firsts, self.books, ledger):
             self._note(line)
 
     def _differs(self, position: Position, what: str) -> None:
-        self._note(f"partition {position[0]} offset {position[1]}: {what}")
+        self._note(f"{self.lanes.name(position)}: {what}")
 
     def _note(self, line: str) -> None:
         if len(self.differences) < DIFFERENCES_KEPT_MAX:
@@ -108,8 +114,10 @@ class Agreement:
                 place = f"partition {message.partition} offset {message.offset}"
                 self._note(f"the {what} at {place} can't be read: {message.value!r}")
                 continue
-            source = value["source"]
-            position = (source["partition"], source["offset"])
+            position = self.lanes.position(value["source"])
+            if position is None:
+                self._note(f"the {what} of {value['source']} is of no command topic")
+                continue
             earlier = found.get(position)
             if earlier is not None:
                 self.delivered_again += 1
@@ -117,10 +125,10 @@ class Agreement:
                     self._differs(position, f"its {what} came twice and says two things")
                 continue
             found[position] = Event(message, value)
-            if position[1] < latest[message.partition]:
+            if position[1] < latest[position[0]]:
                 self._differs(position, f"its {what} came after a later command's")
-            latest[message.partition] = position[1]
-            if message.partition != position[0] or source["topic"] != self.topic:
+            latest[position[0]] = position[1]
+            if message.partition != self.lanes.partition(position[0]):
                 self._differs(position, f"its {what} stands in partition {message.partition}")
             id_ = value["event_id"]
             if ids.setdefault(id_, position) != position or not EVENT_ID.fullmatch(id_):
@@ -270,7 +278,7 @@ class Agreement:
                 self._differs(position, f"{field} is {got!r}, expected {want!r}")
 
     def _source(self, position: Position) -> dict[str, Any]:
-        return {"topic": self.topic, "partition": position[0], "offset": position[1]}
+        return self.lanes.source(position)
 
 
 def parsed(message: Message) -> dict[str, Any] | None:
@@ -313,7 +321,7 @@ def _asked(command: Command) -> Answer:
     """
     content = command.content
     currency = content.get("currency")
-    own = ("lines", "credit_amount", "credit_currency", "rate", "hold_transaction_id")
+    own = ("lines", "credit_amount", "credit_currency", "rate", "hold_transaction_id", "tariff")
     shown = {name: content[name] for name in own if name in content}
     if content["type"] == "hold.place":
         shown = shown_of(content)

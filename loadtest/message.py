@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from loadtest.lanes import Position
 from loadtest.record import Headers
-
-Position = tuple[int, int]
-"""Partition and offset of a record in its topic."""
 
 
 class Message(NamedTuple):
-    """A record that was read back."""
+    """A record that was read back; the `partition` of a command is its lane."""
 
     partition: int
     offset: int

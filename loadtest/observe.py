@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from loadtest.agreement import parsed
 from loadtest.errors import LoadTestError
-from loadtest.message import Message, Position
+from loadtest.lanes import Lanes, Position
+from loadtest.message import Message
 
 FETCH_WAIT_MS = 100
 FETCH_RECORDS_MAX = 5_000
@@ -64,21 +65,35 @@ async def read_topic(
         await reader.stop()
 
 
+async def read_commands(
+    bootstrap_servers: str, lanes: Lanes
+) -> tuple[list[Message], dict[int, int]]:
+    """Read all command topics as they are now; give the commands and the end of each lane."""
+    messages: list[Message] = []
+    ends: dict[int, int] = {}
+    for number, topic in enumerate(lanes.topics):
+        first = number * lanes.partitions
+        found, found_ends = await read_topic(bootstrap_servers, topic, lanes.partitions)
+        messages += [one._replace(partition=first + one.partition) for one in found]
+        ends |= {first + partition: end for partition, end in found_ends.items()}
+    return messages, ends
+
+
 class Watch:
     """
     Follows the outcomes and dead letters while they come.
 
     Use it as an async context. `answered` holds the positions of commands with an outcome or a dead
-    letter, those of the topic `commands` alone.
+    letter, those of `lanes` alone.
     """
 
-    def __init__(
-        self, bootstrap_servers: str, commands: str, topics: Sequence[str], partitions: int
-    ) -> None:
+    def __init__(self, bootstrap_servers: str, lanes: Lanes, topics: Sequence[str]) -> None:
         self._reader = consumer(bootstrap_servers)
-        self._commands = commands
+        self._lanes = lanes
         self._partitions = [
-            TopicPartition(topic, partition) for topic in topics for partition in range(partitions)
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in range(lanes.partitions)
         ]
         self._task: asyncio.Task[None] | None = None
         self.answered: set[Position] = set()
@@ -129,9 +144,11 @@ class Watch:
             before = len(self.answered)
             for message in messages:
                 event = parsed(message)
-                if event is not None and event["source"]["topic"] == self._commands:
-                    source = event["source"]
-                    self.answered.add((source["partition"], source["offset"]))
+                if event is None:
+                    continue
+                position = self._lanes.position(event["source"])
+                if position is not None:
+                    self.answered.add(position)
             if messages:
                 self.last_at = asyncio.get_running_loop().time()
                 self.on_answers(len(self.answered) - before)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from loadtest.agreement import Agreement
-from loadtest.message import Message, Position
+from loadtest.lanes import Lanes, Position
+from loadtest.message import Message
 from loadtest.publish import Published
-from loadtest.reference.contract import major_of
+from loadtest.reference.amounts import major_of
 from loadtest.reporting import Ledger
 from loadtest.sample import Expected
 
@@ -21,7 +22,7 @@ SCALE = 4
 
 
 class Observed(NamedTuple):
-    """What stood in the three topics and in the ledger when everything had come to rest."""
+    """What stood in the topics and in the ledger when everything had come to rest."""
 
     commands: list[Message]
     command_ends: dict[int, int]
@@ -68,19 +69,19 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def prove(
-    topic: str,
+    lanes: Lanes,
     digits: Mapping[str, int],
     published: Published,
     expected: Expected,
     observed: Observed,
 ) -> Proof:
-    """Check everything; `topic` is the commands topic, `digits` the active currencies."""
-    agreement = Agreement(topic, observed.commands, digits)
+    """Check everything; `lanes` are those of the commands, `digits` the active currencies."""
+    agreement = Agreement(lanes, observed.commands, digits)
     agreement.check(observed.outcomes, observed.dead_letters, observed.ledger)
     labels = _labels(agreement)
     turnovers = _turnovers(observed.ledger, digits)
     checks = (
-        Check("every offset accounted for", tuple(_offset_faults(published, observed))),
+        Check("every offset accounted for", tuple(_offset_faults(lanes, published, observed))),
         Check("every answer and balance agrees with the model", tuple(agreement.differences)),
         Check(
             "totals known beforehand agree",
@@ -125,20 +126,21 @@ def _label(value: Mapping[str, Any]) -> str:
     return str(value.get("outcome"))
 
 
-def _offset_faults(published: Published, observed: Observed) -> Iterable[str]:
+def _offset_faults(lanes: Lanes, published: Published, observed: Observed) -> Iterable[str]:
     read = {message.position: message for message in observed.commands}
     for position in sorted(published.records.keys() - read.keys()):
-        yield f"partition {position[0]} offset {position[1]}: was published, but can't be read"
+        yield f"{lanes.name(position)}: was published, but can't be read"
     for position in sorted(read.keys() - published.records.keys()):
-        yield f"partition {position[0]} offset {position[1]}: was read, but not published"
+        yield f"{lanes.name(position)}: was read, but not published"
     for position, record in published.records.items():
         message = read.get(position)
         if message is not None and message[2:] != record[1:4]:
-            yield f"partition {position[0]} offset {position[1]}: is not as it was published"
-    for partition, end in observed.command_ends.items():
-        stood = published.end(partition)
+            yield f"{lanes.name(position)}: is not as it was published"
+    for lane, end in observed.command_ends.items():
+        stood = published.end(lane)
         if stood != end:
-            yield f"partition {partition}: {end} offsets, but {stood} records and holes are known"
+            what = f"{end} offsets, but {stood} records and holes are known"
+            yield f"{lanes.name((lane, end))}: {what}"
 
 
 def _known_faults(
@@ -158,7 +160,7 @@ def _known_faults(
     for position, record in published.records.items():
         if record.expect is not None and labels.get(position) != record.expect:
             yield (
-                f"partition {position[0]} offset {position[1]}: {labels.get(position)}, "
+                f"{agreement.lanes.name(position)}: {labels.get(position)}, "
                 f"expected {record.expect}"
             )
     for name, minor in expected.balances.items():

@@ -1,4 +1,4 @@
-"""Publish the sample as its channels would, in order within each partition."""
+"""Publish the sample as its channels would, in order within each lane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 
-from loadtest.message import Position
+from loadtest.lanes import Lanes, Position
 from loadtest.record import Batch, Ending, Phase, Record, Step
 
 PRODUCER_BATCH_BYTES_MAX = 512 * 1024
@@ -35,7 +35,7 @@ class Published:
             shelf[batch.partition, offset] = record
 
     def end(self, partition: int) -> int:
-        """Count the offsets that a partition must have: records, aborted ones, markers."""
+        """Count the offsets that a lane must have: records, aborted ones, markers."""
         shelves = (self.records, self.aborted)
         stood = sum(position[0] == partition for shelf in shelves for position in shelf)
         return stood + self.markers[partition]
@@ -43,14 +43,14 @@ class Published:
 
 class Publisher:
     """
-    Producers for one topic, one for each codec and one for transactions; an async context.
+    Producers for the command topics, one for each codec and one for transactions; an async context.
 
-    In flight is at most one batch for each partition, so a partition holds the batches in order.
+    In flight is at most one batch for each lane, so a lane holds the batches in order.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap_servers: str, lanes: Lanes, transactional_id: str) -> None:
         self._servers = bootstrap_servers
-        self._topic = topic
+        self._lanes = lanes
         self._transactional_id = transactional_id
         self._producers: dict[str | None, Any] = {}
         self._transactions: Any = None
@@ -113,7 +113,9 @@ class Publisher:
             )
             assert added is not None, "a batch of the sample fits into a batch of the producer"
         builder.close()
-        return await producer.send_batch(builder, self._topic, partition=batch.partition)
+        lane = batch.partition
+        topic, partition = self._lanes.topic(lane), self._lanes.partition(lane)
+        return await producer.send_batch(builder, topic, partition=partition)
 
     async def _producer(self, codec: str | None) -> Any:
         if codec not in self._producers:

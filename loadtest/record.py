@@ -21,7 +21,7 @@ RECORD_OVERHEAD_BYTES = 32
 
 class Record(NamedTuple):
     """
-    One message for the commands topic, and what must come of it.
+    One message for a command topic, and what must come of it. `partition` is its lane.
 
     `expect` is `posted`, `repeat`, `conflict`, `rejected:<reason>`, `invalid:<reason>`, or None
     where it depends on how partitions interleave. `answered` is False for the dead letters that
@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Records that go to one partition as one compressed batch; `codec` None means plain."""
+    """Records that go to one lane as one compressed batch; `codec` None means plain."""
 
     partition: int
     codec: str | None
@@ -81,9 +81,9 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-def pack(records: Iterable[Record], partitions: int, ending: Ending | None = None) -> Step:
-    """Cut records into batches in order within each partition; in a transaction all are plain."""
-    lanes: list[list[Record]] = [[] for _ in range(partitions)]
+def pack(records: Iterable[Record], lanes_count: int, ending: Ending | None = None) -> Step:
+    """Cut records into batches in order within each lane; in a transaction all are plain."""
+    lanes: list[list[Record]] = [[] for _ in range(lanes_count)]
     for record in records:
         lanes[record.partition].append(record)
     batches = [

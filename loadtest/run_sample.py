@@ -20,7 +20,8 @@ from rich.console import Console
 from deploy.local import Stack
 from deploy.local.progress import jar_progress
 from loadtest import site
-from loadtest.observe import Watch, read_topic
+from loadtest.lanes import COMMAND_TOPICS, Lanes
+from loadtest.observe import Watch, read_commands, read_topic
 from loadtest.processes import Command, Worker
 from loadtest.progress import Traffic
 from loadtest.proof import Check, Observed, Proof, prove
@@ -33,10 +34,9 @@ from loadtest.summary import Summary, render
 CHECKOUT = Path(__file__).resolve().parents[1]
 RUNS = CHECKOUT / "build" / "run"
 CURRENCIES = CHECKOUT / "schemas" / "currencies.v1.json"
-COMMANDS = "payments.commands.v1"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
-TOPICS = (COMMANDS, OUTCOMES, DEAD_LETTERS)
+TOPICS = (*COMMAND_TOPICS, OUTCOMES, DEAD_LETTERS)
 QUIET_LIMIT_S = 30.0
 """A run fails when no answer comes for so long although some are missing."""
 
@@ -177,13 +177,11 @@ def _go(run: Run, place: Site, sample: Future[Sample]) -> Summary:
 
 async def _send(place: Site, sample: Sample, healthy: Callable[[], None], console: Console) -> Sent:
     """Publish phase by phase; a phase begins when the one before has been answered."""
-    rate, missing = 0.0, 0
+    rate, missing, lanes = 0.0, 0, _lanes(place, sample)
     topics = [place.topic(name) for name in (OUTCOMES, DEAD_LETTERS)]
     async with (
-        Publisher(
-            place.bootstrap_servers, place.topic(COMMANDS), f"{place.prefix}sample"
-        ) as publisher,
-        Watch(place.bootstrap_servers, place.topic(COMMANDS), topics, sample.partitions) as watch,
+        Publisher(place.bootstrap_servers, lanes, f"{place.prefix}sample") as publisher,
+        Watch(place.bootstrap_servers, lanes, topics) as watch,
         Traffic(console, sample.visible()) as traffic,
     ):
         watch.on_answers = traffic.answered
@@ -204,11 +202,17 @@ async def _send(place: Site, sample: Sample, healthy: Callable[[], None], consol
 async def _prove(place: Site, sample: Sample, published: Published) -> Proof:
     """Read everything back, and check it."""
     read = partial(read_topic, place.bootstrap_servers, partitions=sample.partitions)
-    topics = [place.topic(name) for name in TOPICS]
+    lanes = _lanes(place, sample)
     reading = asyncio.create_task(read_ledger(place.database_url))
-    (commands, ends), (outcomes, _), (dead_letters, _) = [await read(topic) for topic in topics]
+    commands, ends = await read_commands(place.bootstrap_servers, lanes)
+    outcomes, _ = await read(place.topic(OUTCOMES))
+    dead_letters, _ = await read(place.topic(DEAD_LETTERS))
     observed = Observed(commands, ends, outcomes, dead_letters, await reading)
-    return prove(topics[0], _digits(), published, sample.expected, observed)
+    return prove(lanes, _digits(), published, sample.expected, observed)
+
+
+def _lanes(place: Site, sample: Sample) -> Lanes:
+    return Lanes(tuple(map(place.topic, COMMAND_TOPICS)), sample.partitions)
 
 
 def _digits() -> dict[str, int]:

@@ -1,5 +1,5 @@
 """
-The sample input: about 60,000 messages over 10,000 accounts, the same bytes from the same seed.
+The sample input: about 74,000 messages over 10,000 accounts, the same bytes from the same seed.
 
 What comes of nearly every message is known beforehand, for it does not depend on how partitions
 interleave: payers are rich enough in any order, and what needs an earlier answer is in a later
@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, holds, late, money, ordinary, refused, terms
+from loadtest import broken, fees, holds, late, money, ordinary, refused, terms
+from loadtest.lanes import COMMAND_TOPICS
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
 
@@ -23,7 +24,7 @@ ACCOUNTS = 10_000
 PARTITIONS = 8
 
 MIX: dict[Kind, int] = {
-    ordinary.transfer: 20_000,
+    ordinary.transfer: 17_000,
     ordinary.transfer_in_time: 200,
     ordinary.transfer_with_odd_key: 100,
     ordinary.deposit: 3_000,
@@ -59,6 +60,10 @@ MIX: dict[Kind, int] = {
     money.exchanges: 100,
     money.own_accounts: 20,
     money.racing_refund: 30,
+    fees.charged: 120,
+    fees.given_back: 60,
+    fees.tariffs_refused: 20,
+    fees.racing_tariffs: 30,
     refused.insufficient_funds: 500,
     refused.account_not_found: 300,
     refused.currency_mismatch: 300,
@@ -139,26 +144,27 @@ def generate(
 ) -> Sample:
     """Write the sample; `scale` shortens the mix, but every kind keeps two stories."""
     world = World(seed, accounts, partitions)
-    openings = world.opened_and_funded()
+    lanes = len(COMMAND_TOPICS) * partitions
+    openings = [*world.opened_and_funded(), *fees.tariffs(world)]
     aborted = [_aborted(world) for _ in range(_scaled(UPSTREAM_ABORTED, scale))]
     committed = [world.posted_transfer()[-1] for _ in range(_scaled(UPSTREAM_COMMITTED, scale))]
     scripts = [kind(world) for kind, count in MIX.items() for _ in range(_scaled(count, scale))]
     mix = list(_interleaved(scripts, world))
     half = len(mix) // 2
     phases = (
-        Phase("openings and first deposits", (pack(openings, partitions),)),
+        Phase("openings, first deposits and tariffs", (pack(openings, lanes),)),
         Phase(
             "the mix",
             (
-                pack(mix[:half], partitions),
-                pack(aborted, partitions, Ending.ABORTED),
-                pack(committed, partitions, Ending.COMMITTED),
-                pack(mix[half:], partitions),
+                pack(mix[:half], lanes),
+                pack(aborted, lanes, Ending.ABORTED),
+                pack(committed, lanes, Ending.COMMITTED),
+                pack(mix[half:], lanes),
             ),
         ),
         Phase(
             "late and racing commands",
-            (pack(_interleaved(world.late, world), partitions),),
+            (pack(_interleaved(world.late, world), lanes),),
         ),
     )
     return Sample(seed, accounts, partitions, phases, _expected(phases, world))

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from loadtest.message import Position
+from loadtest.lanes import Lanes, Position
+from loadtest.reference.amounts import major_of
 from loadtest.reference.answer import Answer
-from loadtest.reference.contract import Command, major_of, time_us
+from loadtest.reference.contract import Command, time_us
 from loadtest.reference.model import Books
 from loadtest.reporting import Ledger
 
@@ -28,15 +29,15 @@ Firsts = Mapping[str, First]
 
 
 def view_differences(
-    topic: str, digits: Mapping[str, int], firsts: Firsts, books: Books, ledger: Ledger
+    lanes: Lanes, digits: Mapping[str, int], firsts: Firsts, books: Books, ledger: Ledger
 ) -> Iterator[str]:
     """Give a line for each row that is missing, too many or other than the model says."""
-    yield from _payments(topic, firsts, ledger)
+    yield from _payments(lanes, firsts, ledger)
     yield from _entries(digits, firsts, ledger)
     yield from _balances(digits, books, ledger)
 
 
-def _payments(topic: str, firsts: Firsts, ledger: Ledger) -> Iterator[str]:
+def _payments(lanes: Lanes, firsts: Firsts, ledger: Ledger) -> Iterator[str]:
     seen = {row.transaction_id: row for row in ledger.payments}
     if len(seen) != len(ledger.payments):
         yield "reporting.payments: an id has two rows"
@@ -54,8 +55,7 @@ def _payments(topic: str, firsts: Firsts, ledger: Ledger) -> Iterator[str]:
             answer.credit_account,
             time_us(first.event["decided_at"]),
             first.event["ledger_sequence"],
-            topic,
-            *first.position,
+            *lanes.source(first.position).values(),
         )
         if (row[1:4] + row[5:] != expected) or not _same_number(row.amount, answer.amount):
             yield f"reporting.payments: {id_} is {row}, expected {expected}"

@@ -15,14 +15,17 @@ from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_
 from processor.core.books import Books, Decided
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command
-from processor.errors import AlreadyDecidedError, FaultError
+from processor.core.own_accounts import FEES_PREFIX
+from processor.core.rule_commands import TariffSet
+from processor.core.rules import Rules
+from processor.errors import AlreadyDecidedError, FaultError, RulesChangedError
 from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
 
 REDECISIONS_MAX: Final = 10
 """
-How often a batch is decided anew because ids or accounts turned out to be known, before that is a
-fault.
+How often a batch is decided anew because ids or accounts turned out to be known or the rules to
+have changed, before that is a fault.
 """
 
 Delivered = dict[tuple[str, int], int]
@@ -42,11 +45,13 @@ async def post(
     for _ in range(REDECISIONS_MAX):
         try:
             return await _post_once(batch, probed, ledger, timelines, delivered)
+        except RulesChangedError:
+            continue
         except AlreadyDecidedError:
             # The table was lost, or the first came through another partition: ask about every id of
             # the batch.
             probed = set(ids_of(batch.arrivals))
-    raise FaultError(f"a batch was not new {REDECISIONS_MAX} times")
+    raise FaultError(f"a batch had to be decided anew {REDECISIONS_MAX} times")
 
 
 async def _post_once(
@@ -54,7 +59,7 @@ async def _post_once(
 ) -> Answered:
     runs = joined(batch.runs)
     async with ledger.posting() as session:
-        fence = await session.fence(runs)
+        fence = await session.fence(runs, changes_rules=_changes_rules(batch.arrivals))
         await timelines.know(fence.timeline_id)
         again, fresh = _split(batch.arrivals, fence.next_offsets)
         decided = await session.decided(_ids_to_read(again, fresh, probed))
@@ -73,6 +78,13 @@ async def _post_once(
             await session.record(new, list(books.opened.values()))
         await session.advance(runs, delivered)
     return Answered(batch, [*answers, *new])
+
+
+def _changes_rules(arrivals: Sequence[Arrival]) -> bool:
+    return any(
+        isinstance(one.asked, Command) and CATALOGUE[type(one.asked)].changes_rules
+        for one in arrivals
+    )
 
 
 def _split(
@@ -125,10 +137,11 @@ async def _read_books(
     session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
 ) -> Books:
     """
-    Lock every account that the new commands name, directly or by an original, then read what is
-    bounded by totals.
+    Lock every account that the new commands name, directly, by an original or by what they may
+    cost, then read what is bounded by totals.
     """
     names: set[str] = set()
+    charging = _charging(session.rules, fresh)
     originals: set[str] = set()
     held: set[str] = set()
     for arrival in fresh:
@@ -144,10 +157,31 @@ async def _read_books(
                 if (first := decided.get(earlier)) is not None:
                     sides = (first.ruling.debit_account, first.ruling.credit_account)
                     names.update(name for name in sides if name is not None)
+        if charging and rule.is_charged:
+            currencies = charging & _currencies(asked, decided)
+            names.update(FEES_PREFIX + currency for currency in currencies)
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
     return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor, holds=holds)
+
+
+def _charging(rules: Rules, fresh: Sequence[Arrival]) -> set[str]:
+    """Name the currencies in which fees are charged, or may be once the batch has set a tariff."""
+    asked = [one.asked for one in fresh]
+    new = [one.tariff for one in asked if isinstance(one, TariffSet)]
+    return {tariff.currency for tariff in (*rules.tariffs.values(), *new)}
+
+
+def _currencies(asked: Command, decided: dict[str, Decided]) -> set[str]:
+    """Name the currencies in which a command may cost something."""
+    held = decided.get(getattr(asked, "hold_transaction_id", ""))
+    known: list[str | None] = [
+        getattr(asked, "currency", None),
+        getattr(asked, "credit_currency", None),
+        None if held is None else held.ruling.currency,
+    ]
+    return {one for one in known if one is not None}
 
 
 async def _draw(

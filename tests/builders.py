@@ -162,6 +162,28 @@ def fx(debit: str, credit: str, amount: str, credit_amount: str, **fields: Any) 
     return _document("fx.transfer", own, fields)
 
 
+def tier(fixed: str = "0", basis_points: str = "0", begins: str = "0") -> dict[str, str]:
+    """Charge a fixed part and a share from an amount on."""
+    return {"from": begins, "fixed": fixed, "basis_points": basis_points}
+
+
+def tariff(command: str, payer: str, *tiers: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """Charge a fee in EUR, under the name `t` unless another is given."""
+    own = {
+        "tariff": "t",
+        "command": command,
+        "currency": "EUR",
+        "payer": payer,
+        "tiers": list(tiers),
+    }
+    return _document("tariff.set", own, fields)
+
+
+def tariff_end(name: str = "t", **fields: Any) -> dict[str, Any]:
+    """Charge a fee no more."""
+    return _document("tariff.end", {"tariff": name}, fields)
+
+
 def command_of(document: Document) -> Command:
     """Read a document, which must be a command."""
     command = DECODER.decode(json.dumps(document).encode())
@@ -236,7 +258,8 @@ class Bank:
         self._offsets = itertools.count(0)
 
     def ask(self, *asked: Document | Invalid, clock: Clock = NOW) -> list[Answer]:
-        """Decide a batch."""
+        """Decide a batch, by the rules that the one before has left."""
+        clock = msgspec.structs.replace(clock, rules=self.books.rules)
         arrivals = [
             arrival_of(one if isinstance(one, Invalid) else command_of(one), next(self._offsets))
             for one in asked

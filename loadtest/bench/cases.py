@@ -19,6 +19,7 @@ from loadtest.bench.drain import Drained, MeasuredWorker, OutcomesEnd, drain
 from loadtest.bench.filling import fill
 from loadtest.bench.ground import COMMANDS, OUTCOMES, Ground
 from loadtest.bench.transfers import load, openings
+from loadtest.lanes import COMMAND_TOPICS, Lanes
 from loadtest.publish import Publisher
 from loadtest.record import Ending, Phase
 from loadtest.sample import SEED, Sample, generate
@@ -206,9 +207,8 @@ async def _mixed(bench: Bench, title: str) -> dict[str, Any]:
     opening, mix, late = sample.phases
     async with ground.seed(title) as case:
         outcomes = case.topic(OUTCOMES)
-        async with Publisher(
-            case.bootstrap_servers, case.topic(COMMANDS), f"{case.prefix}mixed"
-        ) as publisher:
+        lanes = Lanes(tuple(map(case.topic, COMMAND_TOPICS)), PARTITIONS)
+        async with Publisher(case.bootstrap_servers, lanes, f"{case.prefix}mixed") as publisher:
             await publisher.phase(opening, lambda _: None)
             worker = bench.worker(f"{title}-opening", case)
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,6 +12,9 @@ STATUS = {
     ("credit",): "credits_frozen",
     ("credit", "debit"): "frozen",
 }
+
+Move = tuple[str, str, int]
+"""Debit account, credit account, minor units."""
 
 
 class Account(NamedTuple):
@@ -61,3 +64,12 @@ class Answer(NamedTuple):
 
     shown: Mapping[str, Any] = MappingProxyType({})
     """What only this type's outcomes show."""
+
+
+def sums_of(moves: Iterable[Move]) -> dict[str, int]:
+    """Sum up what moves make of each account."""
+    sums: dict[str, int] = {}
+    for debit, credit, minor in moves:
+        sums[debit] = sums.get(debit, 0) - minor
+        sums[credit] = sums.get(credit, 0) + minor
+    return sums

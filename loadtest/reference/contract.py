@@ -10,10 +10,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from loadtest.reference import fees
+from loadtest.reference.amounts import AMOUNT_FORM, AMOUNT_MINOR_MAX, bare, major_of, minor_of
 from loadtest.reference.strict import parse
 
 COMMAND_BYTES_MAX = 64 * 1024
-AMOUNT_MINOR_MAX = 10**15
 REFERENCE_MAX = 140
 METADATA_PAIRS_MAX = 32
 METADATA_BYTES_MAX = 4096
@@ -46,13 +47,18 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "hold.capture": ({"hold_transaction_id"}, {"amount", "remainder"}),
     "hold.release": ({"hold_transaction_id"}, {"amount"}),
     "hold.expire": ({"hold_transaction_id"}, set()),
+    "tariff.set": (
+        {"tariff", "command", "currency", "payer", "tiers"},
+        {"for_channel", "product", "minimum", "maximum"},
+    ),
+    "tariff.end": ({"tariff"}, set()),
 }
-INTERNAL = {"hold.expire"}
+INTERNAL = {"hold.expire", "tariff.set", "tariff.end"}
 LINE_FIELDS = {"account", "direction", "amount", "currency"}
 LINES = range(2, 101)
 CAPTURES = ("amount", "capture_max")
 AMOUNTS = {"amount": "currency", "overdraft_limit": "currency", "credit_amount": "credit_currency"}
-AMOUNTS["capture_max"] = "currency"
+AMOUNTS |= dict.fromkeys(("capture_max", "minimum", "maximum"), "currency")
 """Fields that hold money, each with the field that names its currency."""
 
 UNLIMITED = ("internal", "nostro", "suspense", "income", "expense")
@@ -80,7 +86,6 @@ DEFAULT_SIDE = {"deposit": "debit_account", "withdrawal": "credit_account"}
 
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 RATE_FORM = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?")
-AMOUNT_FORM = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?")
 NAME_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 CHANNEL_FORM = re.compile(r"[a-z0-9-]{1,32}")
 TIME_FORM = re.compile(
@@ -117,21 +122,6 @@ class Command(NamedTuple):
     def transaction_id(self) -> str:
         """The id in lower case."""
         return str(self.content["transaction_id"])
-
-
-def minor_of(text: str, digits: int) -> int | None:
-    """Read a decimal string as minor units; None where it has more digits than the currency."""
-    whole, _, rest = text.partition(".")
-    if len(rest) > digits:
-        return None
-    return int(whole + rest.ljust(digits, "0"))
-
-
-def major_of(minor: int, digits: int) -> str:
-    """Write minor units with exactly the currency's digits."""
-    text = f"{abs(minor):0{digits + 1}d}"
-    sign = "-" if minor < 0 else ""
-    return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
 
 
 @lru_cache(maxsize=1024)
@@ -204,6 +194,14 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
             yield f"/{field}"
     for field in _unfit_amounts(found, digits):
         yield f"/{field}"
+    yield from _own_faults(found, type_, digits)
+    kind = found.get("kind")
+    if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
+        yield from ("", "/overdraft_limit", "/kind")
+
+
+def _own_faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Iterator[str]:
+    """Name what is wrong across the fields of one type."""
     if type_ == "journal" and _lines(found.get("lines"), digits) and _uneven(found["lines"]):
         yield "/lines"
     if type_ == "fx.transfer":
@@ -212,9 +210,8 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
         amount, most = (Decimal(found[one]) for one in CAPTURES)
         if most < amount:
             yield "/capture_max"
-    kind = found.get("kind")
-    if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
-        yield from ("", "/overdraft_limit", "/kind")
+    if type_ == "tariff.set":
+        yield from (f"/{field}" for field in fees.faults(found, digits))
 
 
 def _unfit_amounts(found: Mapping[str, Any], digits: Mapping[str, int]) -> Iterator[str]:
@@ -336,6 +333,14 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "overdraft_limit": _amount_form,
     "currency": lambda value, digits: isinstance(value, str) and value in digits,
     "kind": lambda value, _: value in KINDS,
+    "tariff": _form(NAME_FORM),
+    "command": lambda value, _: value in fees.CHARGED,
+    "for_channel": _form(CHANNEL_FORM),
+    "product": lambda value, _: value in KINDS,
+    "payer": lambda value, _: value in ("debit", "credit"),
+    "tiers": fees.tiers_fit,
+    "minimum": _amount_form,
+    "maximum": _amount_form,
 }
 
 
@@ -357,6 +362,7 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
         at_us = time_us(content["expires_at"]) or 0
         at = EPOCH + timedelta(microseconds=at_us)
         content["expires_at"] = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    content = fees.canonical(content, digits)
     if content["type"] == "account.open" and not content.get("overdraft_limit", "1").strip("0."):
         del content["overdraft_limit"]
     side = DEFAULT_SIDE.get(content["type"])
@@ -367,16 +373,11 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
 
 def _canonical(found: Mapping[str, Any], digits: Mapping[str, int]) -> dict[str, str]:
     """Write amounts with exactly the digits of their currency, numbers without needless zeros."""
-    canonical = {"rate": _bare(found["rate"])} if "rate" in found else {}
+    canonical = {"rate": bare(found["rate"])} if "rate" in found else {}
     for field, of in AMOUNTS.items():
         places = digits.get(found.get(of, ""))
         if field in found and places is not None:
             canonical[field] = major_of(minor_of(found[field], places) or 0, places)
         elif field in found:
-            canonical[field] = _bare(found[field])
+            canonical[field] = bare(found[field])
     return canonical
-
-
-def _bare(amount: str) -> str:
-    """Strip the zeros that say nothing: the currency of a reversal is its original's."""
-    return amount.rstrip("0").removesuffix(".") if "." in amount else amount

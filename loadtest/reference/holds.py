@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtest.reference.answer import Answer
-from loadtest.reference.contract import major_of, minor_of, time_us
+from loadtest.reference import fees
+from loadtest.reference.amounts import major_of, minor_of
+from loadtest.reference.answer import Answer, sums_of
+from loadtest.reference.contract import time_us
 
 if TYPE_CHECKING:
     from loadtest.reference.model import Books
@@ -62,12 +64,19 @@ def capture(books: Books, asked: Asked, reason: str | None) -> Answer:
     hold, minor = books.holds.get(id_), _minor(books, asked)
     reason = reason or _hold_refused(books, id_)
     if reason is None and hold is not None:
-        reason = _capture_refused(books, books.answers[id_], hold, minor)
+        placed = books.answers[id_]
+        reason = books.sides_refused(*_sides(placed), placed.currency or "")
+        reason = reason or _part_refused(minor, hold.most)
     if reason is not None or hold is None or minor is None:
         return _answer(books, asked, reason, minor)
     payer, payee = _sides(books.answers[id_])
     releases = asked.get("remainder") == "release"
     freed = hold.remaining if releases else min(minor, hold.remaining)
+    costs = fees.fees_of(books, asked, (payer, minor), (payee, minor))
+    moves = [(payer, payee, minor), *fees.moves_of(costs)]
+    reason = books.sums_refused(sums_of(moves), freed={payer: freed})
+    if reason is not None:
+        return _answer(books, asked, reason, minor)
     books.held[payer] -= freed
     books.holds[id_] = hold._replace(
         remaining=hold.remaining - freed,
@@ -75,18 +84,9 @@ def capture(books: Books, asked: Asked, reason: str | None) -> Answer:
         captured=hold.captured + minor,
         is_open=hold.most > minor and not releases,
     )
-    entries = books.entries((payer, payee, minor))
-    return _answer(books, asked, None, minor)._replace(entries=entries)
-
-
-def _capture_refused(books: Books, placed: Answer, hold: Hold, minor: int | None) -> str | None:
-    payer, payee = _sides(placed)
-    reason = books.sides_refused(payer, payee, placed.currency or "")
-    reason = reason or _part_refused(minor, hold.most)
-    beyond = max(0, (minor or 0) - hold.remaining)
-    if reason is None and beyond:
-        reason = books.amount_refused(payer, "", beyond)
-    return reason or books.amount_refused(payer, payee, minor or 0, overdraws=True)
+    answer = _answer(books, asked, None, minor)
+    shown = {**answer.shown, **fees.shown_of(costs, books.digits)}
+    return answer._replace(entries=books.entries(*moves), shown=shown)
 
 
 def free(books: Books, asked: Asked, reason: str | None) -> Answer:

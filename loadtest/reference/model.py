@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from loadtest.reference import holds
-from loadtest.reference.answer import Account, Answer, Entry
-from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command, major_of, minor_of
+from loadtest.reference import fees, holds
+from loadtest.reference.amounts import major_of, minor_of
+from loadtest.reference.answer import Account, Answer, Entry, Move, sums_of
+from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command
 
 BALANCE_MINOR_MAX = 9 * 10**18
-OWN = {"cash": "internal", "clearing": "clearing", "position": "position"}
+OWN = {"cash": "internal", "clearing": "clearing", "position": "position", "fees": "income"}
 """Beginnings of the names of the bank's own accounts in each currency, with their kinds."""
 
 ORDER = (
@@ -49,6 +51,7 @@ class Books:
         self.reversed: dict[str, int] = {}
         self.held: dict[str, int] = {}
         self.holds: dict[str, holds.Hold] = {}
+        self.tariffs: dict[str, fees.Tariff] = {}
         self.now_us = 0
 
     def decide(self, command: Command, decided_at_us: int) -> Answer:
@@ -68,6 +71,8 @@ class Books:
             "hold.capture": partial(holds.capture, self),
             "hold.release": partial(holds.free, self),
             "hold.expire": partial(holds.free, self),
+            "tariff.set": partial(fees.set_tariff, self),
+            "tariff.end": partial(fees.end_tariff, self),
         }
         self.now_us = decided_at_us
         rule = rules.get(command.content["type"], self._move)
@@ -164,11 +169,22 @@ class Books:
             reason
             or self.sides_refused(debit, credit, currency)
             or self._payee_refused(asked["type"], credit)
-            or self.amount_refused(debit, credit, minor)
         )
-        entries = () if reason else self.entries((debit, credit, minor))
-        amount = asked["amount"]
-        return Answer(asked["type"], reason, amount, minor, currency, debit, credit, None, entries)
+        answer = Answer(
+            asked["type"], reason, asked["amount"], minor, currency, debit, credit, None
+        )
+        return answer if reason else self._charged(answer, asked, (debit, credit, minor))
+
+    def _charged(self, answer: Answer, asked: Mapping[str, Any], *moves: Move) -> Answer:
+        """Make the moves, the first from who gives and the last to who gets, and the fees'."""
+        (debit, _, given), (_, credit, got) = moves[0], moves[-1]
+        costs = fees.fees_of(self, asked, (debit, given), (credit, got))
+        moves += tuple(fees.moves_of(costs))
+        reason = self.sums_refused(sums_of(moves))
+        if reason is not None:
+            return answer._replace(reason=reason)
+        shown = {**answer.shown, **fees.shown_of(costs, self.digits)}
+        return answer._replace(entries=self.entries(*moves), shown=shown)
 
     def _reverse(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         id_, amount = asked["original_transaction_id"], asked.get("amount")
@@ -250,21 +266,32 @@ class Books:
         self, debit: str, credit: str, minor: int, *, overdraws: bool = False
     ) -> str | None:
         """Say what keeps an amount from moving between two accounts."""
-        return self._sums_refused({debit: -minor, credit: minor}, overdraws=overdraws)
+        return self.sums_refused({debit: -minor, credit: minor}, overdraws=overdraws)
 
-    def _sums_refused(self, changes: Mapping[str, int], *, overdraws: bool) -> str | None:
-        """Hold what becomes of each account to its limit and to the bound of all."""
+    def sums_refused(
+        self,
+        changes: Mapping[str, int],
+        *,
+        overdraws: bool = False,
+        freed: Mapping[str, int] = MappingProxyType({}),
+    ) -> str | None:
+        """
+        Hold what becomes of each account to its limit and to the bound of all. `freed` is what
+        holds give back to accounts at once.
+        """
         after = {name: self.posted.get(name, 0) + change for name, change in changes.items()}
         for name, change in changes.items():
-            account = self.account(name)
-            limit = None if account is None or overdraws else account.limit
-            held = self.held.get(name, 0)
-            if change < 0 and limit is not None and after[name] - held + limit < 0:
+            account, free = self.account(name), freed.get(name, 0)
+            if account is None or overdraws or change + free >= 0:
+                continue
+            held = self.held.get(name, 0) - free
+            is_short = account.limit is not None and after[name] - held + account.limit < 0
+            if is_short or "debit" in account.stopped:
                 return "insufficient_funds"
         return "balance_overflow" if max(map(abs, after.values())) > BALANCE_MINOR_MAX else None
 
-    def entries(self, *moves: tuple[str, str, int]) -> tuple[Entry, ...]:
-        """Write both sides of each move: debit account, credit account, minor units."""
+    def entries(self, *moves: Move) -> tuple[Entry, ...]:
+        """Write both sides of each move."""
         balances: dict[str, int] = {}
         entries: list[Entry] = []
         for debit, credit, minor in moves:
@@ -311,7 +338,7 @@ class Books:
         changes = dict.fromkeys(found, 0)
         for name, direction, _, minor in lines:
             changes[name] += minor if direction == "credit" else -minor
-        return self._sums_refused(changes, overdraws=overdraws)
+        return self.sums_refused(changes, overdraws=overdraws)
 
     def _exchange(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         debit, credit = asked["debit_account"], asked["credit_account"]
@@ -323,28 +350,13 @@ class Books:
             self.sides_refused(legs[0][0], legs[0][1], sold),
             self.sides_refused(legs[1][0], legs[1][1], bought),
         ]
-        sums = {
-            account: sign * money for a, b, money in legs for account, sign in ((a, -1), (b, 1))
-        }
-        reason = (
-            reason
-            or min(filter(None, refusals), key=ORDER.index, default=None)
-            or self._sums_refused(sums, overdraws=False)
-        )
-        entries = () if reason else self.entries(*legs)
+        reason = reason or min(filter(None, refusals), key=ORDER.index, default=None)
         shown = {name: asked[name] for name in ("credit_amount", "credit_currency", "rate")}
-        return Answer(
-            asked["type"],
-            reason,
-            asked["amount"],
-            minor,
-            sold,
-            debit,
-            credit,
-            None,
-            entries,
-            shown=shown,
+        amount = asked["amount"]
+        answer = Answer(
+            asked["type"], reason, amount, minor, sold, debit, credit, None, shown=shown
         )
+        return answer if reason else self._charged(answer, asked, *legs)
 
     def _minor(self, asked: Mapping[str, Any]) -> int:
         return minor_of(asked["amount"], self.digits[asked["currency"]]) or 0

@@ -13,6 +13,7 @@ from processor.cli.books import account, payment
 from processor.cli.operate import config, migrate, position, topics, worker
 from processor.cli.reads import balance, statement, trial_balance
 from processor.cli.talk import outcomes, send
+from processor.cli.tariffs import tariffs
 from processor.cli.verify import verify
 from processor.contracts import ContractError
 from processor.errors import FaultError, OutageError, ProcessorError, SettingsError
@@ -50,6 +51,7 @@ for command in (
     balance,
     statement,
     trial_balance,
+    tariffs,
     verify,
     position,
     config,

@@ -99,8 +99,8 @@ def outcome_line(event: Mapping[str, Any]) -> str:
     """Write an outcome in one line."""
     source = event["source"]
     money = f"{event['amount']} {event['currency']}" if event.get("amount") else ""
-    if event.get("account"):
-        parties = event["account"]
+    if event.get("account") or event.get("tariff"):
+        parties = event.get("account") or event["tariff"]
     elif event.get("debit_account") or event.get("credit_account"):
         parties = f"{event.get('debit_account') or '?'} -> {event.get('credit_account') or '?'}"
     else:
@@ -113,12 +113,19 @@ def outcome_line(event: Mapping[str, Any]) -> str:
 
 
 def remark(event: Mapping[str, Any]) -> str:
-    """Say what is special about an outcome: why, a repeat, what differs, what an account became."""
+    """
+    Say what is special about an outcome: why, a repeat, what differs, what an account became, what
+    was charged.
+    """
     said = [event["reason"]] if event.get("reason") else []
     if event.get("status"):
         said.append(event["status"])
     if event.get("available"):
         said.append(f"{event['available']} {event['currency']} available")
+    said += [
+        f"fee {one['amount']} {one['currency']} from {one['account']}"
+        for one in event.get("fees") or ()
+    ]
     if event.get("pointer"):
         said.append(f"at {event['pointer']}")
     if event.get("repeat"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
@@ -86,6 +86,20 @@ class Input:
     def name(self, line: Line) -> str:
         """Say where a line stands."""
         return "the command" if self.is_single else f"line {line.number}"
+
+
+class Prepared(Input):
+    """Commands that were written here, one a line."""
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.is_single, self.is_file = False, True
+        self.bytes_total = sum(len(value) + 1 for value in values)
+        self._values = values
+
+    def lines(self) -> Iterator[Line]:
+        """Give each command."""
+        for number, value in enumerate(self._values, start=1):
+            yield Line(number, value)
 
 
 def _too_long(number: int) -> ProcessorError:

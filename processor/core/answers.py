@@ -16,6 +16,7 @@ from processor.core.commands import Command, content
 from processor.core.decode import Invalid
 from processor.core.fingerprint import Difference, differences
 from processor.core.reasons import Reason
+from processor.core.rules import NO_RULES, Rules
 
 
 class Record(Protocol):
@@ -92,11 +93,12 @@ Answer = First | Repeat | Conflict | DeadLetter
 class Clock(msgspec.Struct, frozen=True, gc=False):
     """
     The database's clock, read once after the locks: microseconds since the epoch, and the same as
-    RFC 3339.
+    RFC 3339; and the rules as they are then.
     """
 
     now_us: int
     now: str
+    rules: Rules = NO_RULES
 
 
 def decide_all(
@@ -115,7 +117,7 @@ def decide_all(
     """
     answers: list[Answer] = []
     decided = books.decided
-    books.now_us = clock.now_us
+    books.now_us, books.rules = clock.now_us, clock.rules
     for arrival in arrivals:
         asked = arrival.asked
         if isinstance(asked, Invalid):

@@ -12,6 +12,7 @@ import msgspec
 
 from processor.core.commands import Command, content
 from processor.core.own_accounts import CASH_PREFIX, currency_of_own, kind_of_own
+from processor.core.rules import NO_RULES
 from processor.core.shown import Shown
 
 BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
@@ -125,7 +126,8 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
     moved. `postings` are there only while the batch that moved the money is at hand. `change` is
     what became of an account that was changed; `shown` what only some kinds of commands show.
-    `holding` is what was done to a hold, while the batch is at hand.
+    `holding` is what was done to a hold, while the batch is at hand. `changes_rules` where others
+    are decided by other rules from here on.
     """
 
     reason: str | None
@@ -139,6 +141,7 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     change: Change | None = None
     shown: Shown | None = None
     holding: Holding | None = None
+    changes_rules: bool = False
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -194,6 +197,9 @@ class Books:
         self.holds = {} if holds is None else holds
         self.now_us = 0
         """The moment of the decisions, in microseconds since the epoch."""
+
+        self.rules = NO_RULES
+        """The bank's rules, as earlier commands of the batch have left them."""
         self.opened: dict[str, Opened] = {}
 
     def account(self, name: str) -> Account | None:

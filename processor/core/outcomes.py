@@ -23,7 +23,7 @@ from processor.core.commands import Command
 from processor.core.currencies import DIGITS
 from processor.core.fingerprint import Difference
 from processor.core.money import to_major
-from processor.core.shown import Line
+from processor.core.shown import Fee, Line
 
 SCHEMA_VERSION = b"1"
 EVENT_SOURCE = b"/payments/processor"
@@ -89,6 +89,8 @@ class DetailedOutcomeEvent(OutcomeEvent, frozen=True, gc=False):
     expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
     held: str | msgspec.UnsetType = msgspec.UNSET
     captured: str | msgspec.UnsetType = msgspec.UNSET
+    fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
+    tariff: str | msgspec.UnsetType = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 

@@ -20,10 +20,18 @@ CLEARING_PREFIX: Final = "clearing-"
 POSITION_PREFIX: Final = "position-"
 """What the bank has bought (above zero) or sold of a currency by exchanging it."""
 
+FEES_PREFIX: Final = "fees-"
+"""What the bank has earned by fees in a currency."""
+
 CLEARING: Final = "clearing"
 """The kind of clearing accounts: nothing but journals moves money through them."""
 
-_KINDS: Final = {CASH_PREFIX: "internal", CLEARING_PREFIX: CLEARING, POSITION_PREFIX: "position"}
+_KINDS: Final = {
+    CASH_PREFIX: "internal",
+    CLEARING_PREFIX: CLEARING,
+    POSITION_PREFIX: "position",
+    FEES_PREFIX: "income",
+}
 _CODE_CHARACTERS: Final = 3
 
 

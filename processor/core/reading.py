@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar, final
 
@@ -48,9 +48,11 @@ from processor.core.hold_commands import (
     HoldRelease,
     OnHold,
 )
-from processor.core.money import AMOUNT_MINOR_MAX, to_major
+from processor.core.money import AMOUNT_MINOR_MAX, to_major, to_minor
 from processor.core.own_accounts import CASH_PREFIX
 from processor.core.rates import to_credit, to_debit
+from processor.core.rule_commands import TariffEnd, TariffSet
+from processor.core.rules import BASIS_POINT_DECIMALS, Tariff, Tier
 from processor.core.timestamps import EPOCH_US_MAX, to_epoch_us
 
 METADATA_BYTES_MAX: Final = 4096
@@ -298,6 +300,59 @@ def _read_hold_expire(document: Document) -> HoldExpire | Misfit:
     return _read(HoldExpire, document, (document["hold_transaction_id"].lower(),))
 
 
+def _read_tariff_set(document: Document) -> TariffSet | Misfit:
+    tariff = tariff_of(document)
+    return tariff if type(tariff) is Misfit else _read(TariffSet, document, (tariff,))
+
+
+def tariff_of(document: Document) -> Tariff | Misfit:
+    """Read a tariff from the own fields of a `tariff.set`."""
+    currency = document["currency"]
+    tiers = _tiers(document["tiers"], currency)
+    if type(tiers) is Misfit:
+        return tiers
+    least = _amount_minor(document.get("minimum", "0"), currency, "/minimum", least_minor=0)
+    if type(least) is Misfit:
+        return least
+    most: int | None = None
+    if "maximum" in document:
+        bound = _amount_minor(document["maximum"], currency, "/maximum", least_minor=least)
+        if type(bound) is Misfit:
+            return bound
+        most = bound
+    return Tariff(
+        document["tariff"],
+        document["command"],
+        document.get("for_channel"),
+        document.get("product"),
+        currency,
+        document["payer"],
+        tiers,
+        least,
+        most,
+    )
+
+
+def _tiers(written: Sequence[Document], currency: str) -> tuple[Tier, ...] | Misfit:
+    tiers: list[Tier] = []
+    for number, one in enumerate(written):
+        at = f"/tiers/{number}"
+        begins = _amount_minor(one["from"], currency, f"{at}/from", least_minor=0)
+        if type(begins) is Misfit:
+            return begins
+        fixed = _amount_minor(one["fixed"], currency, f"{at}/fixed", least_minor=0)
+        if type(fixed) is Misfit:
+            return fixed
+        if begins <= tiers[-1].from_minor if tiers else begins != 0:
+            return Misfit(f"{at}/from", "tiers begin at 0 and each above the one before")
+        tiers.append(Tier(begins, fixed, to_minor(one["basis_points"], BASIS_POINT_DECIMALS)))
+    return tuple(tiers)
+
+
+def _read_tariff_end(document: Document) -> TariffEnd | Misfit:
+    return _read(TariffEnd, document, (document["tariff"],))
+
+
 Reader = Callable[[Document], Command | Misfit]
 
 READERS: Final[Mapping[str, Reader]] = {
@@ -318,5 +373,7 @@ READERS: Final[Mapping[str, Reader]] = {
     HoldCapture.TYPE: _read_hold_capture,
     HoldRelease.TYPE: _read_hold_release,
     HoldExpire.TYPE: _read_hold_expire,
+    TariffSet.TYPE: _read_tariff_set,
+    TariffEnd.TYPE: _read_tariff_end,
 }
 """How a document of each type becomes a command."""

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     HOLD_EXPIRED = "hold_expired"
     HOLD_NOT_OPEN = "hold_not_open"
     HOLD_NOT_EXPIRED = "hold_not_expired"
+    TARIFF_NOT_FOUND = "tariff_not_found"
+    TARIFF_OVERLAPS = "tariff_overlaps"
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_FROZEN = "account_frozen"

@@ -23,6 +23,15 @@ class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reference: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Fee(msgspec.Struct, frozen=True, gc=False):
+    """A fee that an account paid. `amount` is canonical."""
+
+    account: str
+    amount: str
+    currency: str
+    tariff: str
+
+
 class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Fields of an outcome, under their names in `payment_outcome.v1.json`."""
 
@@ -39,6 +48,8 @@ class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
     held: str | msgspec.UnsetType = msgspec.UNSET
     captured: str | msgspec.UnsetType = msgspec.UNSET
+    fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
+    tariff: str | msgspec.UnsetType = msgspec.UNSET
 
     def fields(self) -> dict[str, Any]:
         """Give what is set, by its name."""

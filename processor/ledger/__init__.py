@@ -15,6 +15,7 @@ import msgspec
 from processor.batch import Log, Run
 from processor.core.answers import Answer, Clock, RecordedAnswer
 from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.rules import Rules
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -69,10 +70,14 @@ class PostingSession(Protocol):
     Every method raises LedgerUnavailableError when the database is away or asks to try again.
     """
 
-    async def fence(self, runs: Sequence[Run]) -> Fence:
+    @property
+    def rules(self) -> Rules:
+        """The bank's rules as they were when the ledger was asked last; `clock` proves them."""
+
+    async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:
         """
-        Lock the positions. Raises FencedError where the claim is another's, RewoundError where next
-        < start.
+        Lock the positions, and the rules: with others, or alone where the batch changes them.
+        Raises FencedError where the claim is another's, RewoundError where next < start.
         """
 
     async def decided(self, transaction_ids: Collection[str]) -> dict[str, Decided]:
@@ -102,6 +107,8 @@ class PostingSession(Protocol):
         """
         Read the database's clock and draw ledger_sequences. Only after the locks: this is the
         serialisation order.
+
+        Raises RulesChangedError where `rules` are not those that hold; the next session has those.
         """
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:

@@ -104,3 +104,11 @@ WHERE topic = $1 AND partition = $2;
 INSERT INTO ledger.operator_decision (
     decided_by, topic, partition, old_source_id, old_next, new_source_id, new_next, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: tariffs
+-- What was said last about each tariff, those that are charged no more included.
+SELECT DISTINCT ON (details::jsonb ->> 'tariff') type = 'tariff.set' AS is_charged,
+       details::jsonb ->> 'tariff' AS tariff, details, ledger_sequence,
+       to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
+FROM ledger.account_change WHERE changes_rules AND type LIKE 'tariff.%'
+ORDER BY details::jsonb ->> 'tariff', ledger_sequence DESC;

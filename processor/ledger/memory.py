@@ -28,6 +28,7 @@ from processor.core.answers import (
     Repeat,
 )
 from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.rules import Rules
 from processor.errors import AlreadyDecidedError, FencedError, RewoundError
 from processor.ledger import DueHold, Fence, Position, Timeline
 from processor.ledger.memory_tables import CHECK, Entry, Tables, refused
@@ -43,7 +44,12 @@ class MemorySession:
         self._tables = tables
         self._now_us = now_us
 
-    async def fence(self, runs: Sequence[Run]) -> Fence:
+    @property
+    def rules(self) -> Rules:
+        """The rules as they are: nothing else goes on beside this session."""
+        return self._tables.rules[-1]
+
+    async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:  # noqa: ARG002 - the protocol's; sessions never overlap
         """Compare claims and starts with the positions."""
         next_offsets: dict[tuple[str, int], int] = {}
         fenced, rewound = set[tuple[str, int]](), set[tuple[str, int]]()
@@ -92,7 +98,7 @@ class MemorySession:
         """Read the clock and draw ledger_sequences."""
         sequences = [self._tables.next_sequence() for _ in range(sequence_count)]
         now_us = self._now_us()
-        return Clock(now_us, _written(now_us)), sequences
+        return Clock(now_us, _written(now_us), self.rules), sequences
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
         """Write accounts, ids, postings and all other answers."""
@@ -148,6 +154,8 @@ class MemorySession:
             ),
         )
         self._tables.put(self._tables.decided, decided.transaction_id, kept)
+        if ruling.changes_rules:
+            self._tables.change_rules(decided)
         if ruling.holding is not None:
             self._tables.hold(decided, ruling.holding)
         for line, posting in enumerate(ruling.postings, start=1):

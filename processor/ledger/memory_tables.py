@@ -26,6 +26,8 @@ from processor.core.books import (
 )
 from processor.core.hold_commands import HoldPlace
 from processor.core.own_accounts import CLEARING
+from processor.core.rule_commands import TariffEnd, TariffSet
+from processor.core.rules import NO_RULES
 from processor.errors import AlreadyDecidedError, UnpostableError
 from processor.ledger import Position, Timeline
 
@@ -64,6 +66,7 @@ class Tables:
         self.entries: dict[tuple[str, int], Entry] = {}
         self.reversed_minor: dict[str, int] = {}
         self.holds: dict[str, Hold] = {}
+        self.rules = [NO_RULES]
         self.recorded: dict[tuple[int, int], RecordedAnswer] = {}
         self.holes: dict[tuple[int, int], int] = {}
         self.timelines: list[Timeline] = []
@@ -153,7 +156,8 @@ class Tables:
             hold = self.holds[id_]
         else:
             raise refused("change_of_hold", _NO_SUCH_ROW)
-        captured = sum(posting.amount for posting in decided.ruling.postings)
+        # The lines after the first are fees.
+        captured = sum(posting.amount for posting in decided.ruling.postings[:1])
         hold = replace(
             hold,
             remaining=hold.remaining + holding.held,
@@ -170,6 +174,16 @@ class Tables:
         name = decided.ruling.debit_account or ""
         account = self.accounts[name]
         self.put(self.accounts, name, replace(account, held=account.held + holding.held))
+
+    def change_rules(self, decided: Decided) -> None:
+        """Note the rules as a command has left them."""
+        rules = self.rules[-1]
+        if isinstance(decided.command, TariffSet):
+            rules = rules.with_tariff(decided.command.tariff)
+        elif isinstance(decided.command, TariffEnd):
+            rules = rules.without(decided.command.tariff)
+        self.rules.append(replace(rules, version=decided.ledger_sequence))
+        self._undo.append(lambda: self.rules.__delitem__(-1))
 
     def change(self, name: str, change: Change) -> None:
         """Note what a command made of an account: the last change holds at the commit."""

@@ -23,6 +23,7 @@ from processor.core.answers import (
     Repeat,
 )
 from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.rules import Rules
 from processor.errors import (
     AlreadyDecidedError,
     FencedError,
@@ -30,10 +31,12 @@ from processor.errors import (
     OutageError,
     ProcessorError,
     RewoundError,
+    RulesChangedError,
     UnpostableError,
 )
 from processor.ledger import DueHold, Fence, Position, Timeline, binary, rows
 from processor.ledger.connection import ConnectionSettings, LedgerConnection, translated
+from processor.ledger.rulebook import Rulebook
 from processor.ledger.statements import SQL
 
 log = structlog.get_logger()
@@ -49,8 +52,9 @@ ROLLBACK_TIMEOUT_S: Final = 2.0
 class PostgresSession:
     """One posting transaction; see `PostingSession` for what each method promises."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, rulebook: Rulebook) -> None:
         self._connection = connection
+        self._rulebook = rulebook
         self._now: datetime | None = None
 
     async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
@@ -78,10 +82,18 @@ class PostgresSession:
                 source=binary.stream(encode, firsts, self._now),
             )
 
-    async def fence(self, runs: Sequence[Run]) -> Fence:
-        """Lock the positions and compare claims and starts."""
+    @property
+    def rules(self) -> Rules:
+        """The rules as they are known."""
+        return self._rulebook.rules
+
+    async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:
+        """Lock the positions and the rules; compare claims and starts."""
         rows_found = await self._fetch(
-            "fence", [run.log.topic for run in runs], [run.log.partition for run in runs]
+            "fence",
+            [run.log.topic for run in runs],
+            [run.log.partition for run in runs],
+            changes_rules,
         )
         found = {(row["topic"], row["partition"]): row for row in rows_found}
         fenced, rewound = set[tuple[str, int]](), set[tuple[str, int]]()
@@ -141,7 +153,10 @@ class PostgresSession:
         """Read the clock and draw ledger_sequences."""
         (row,) = await self._fetch("clock", sequence_count)
         self._now = row["now"]
-        return Clock(row["now_us"], row["now_text"]), row["sequences"]
+        if row["rules_version"] != self.rules.version:
+            self._rulebook.rules = rows.rules_of(await self._fetch("rules"))
+            raise RulesChangedError("the rules have changed")
+        return Clock(row["now_us"], row["now_text"], self.rules), row["sequences"]
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
         """Write accounts, ids, postings and all other answers."""
@@ -230,6 +245,7 @@ class PostgresLedger:
         self._posting = LedgerConnection(settings)
         self._other = LedgerConnection(settings)
         self._asking = asyncio.Lock()
+        self._rulebook = Rulebook()
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[PostgresSession]:
@@ -241,7 +257,7 @@ class PostgresLedger:
         try:
             with translated():
                 await connection.execute("BEGIN")
-            yield PostgresSession(connection)
+            yield PostgresSession(connection, self._rulebook.of(connection))
             with translated():
                 await connection.execute("COMMIT")
         except OutageError:

@@ -2,9 +2,13 @@
 -- what it is for.
 
 -- name: fence
--- Locks the batch's positions in one order, and tells on which timeline it is decided.
+-- Locks the batch's positions in one order, and tells on which timeline it is decided. Locks the
+-- rules too, together with all other batches, or alone where the batch changes them: before they
+-- are read, so that what `clock` reads holds until the commit.
 SELECT topic, partition, claim, next_offset,
-       (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id
+       (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id,
+       CASE WHEN $3::boolean THEN pg_advisory_xact_lock(hashtext('ledger.rules'))
+            ELSE pg_advisory_xact_lock_shared(hashtext('ledger.rules')) END
 FROM ledger.position
 WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
 ORDER BY topic, partition
@@ -93,8 +97,16 @@ SELECT moment AS now,
        (extract(epoch FROM moment) * 1000000)::bigint AS now_us,
        to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now_text,
        ARRAY(SELECT nextval('ledger.ledger_sequence') FROM generate_series(1, $1::integer))
-           AS sequences
+           AS sequences,
+       coalesce((SELECT max(ledger_sequence) FROM ledger.account_change WHERE changes_rules), 0)
+           AS rules_version
 FROM clock_timestamp() AS moment;
+
+-- name: rules
+-- All that was said about each tariff last.
+SELECT DISTINCT ON (details::jsonb ->> 'tariff') ledger_sequence, type, details
+FROM ledger.account_change WHERE changes_rules
+ORDER BY details::jsonb ->> 'tariff', ledger_sequence DESC;
 
 -- name: insert_accounts
 -- New accounts, in the order of their names so that two workers can't wait for each other in a
@@ -114,19 +126,19 @@ INSERT INTO ledger.account_change (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
     channel, reference, metadata, details, shown, status, overdraft_limit, available,
     debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
-    expires_at_us)
+    expires_at_us, changes_rules)
 SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account,
     n.currency, n.type, n.channel, n.reference, n.metadata, n.details, n.shown,
     n.status, n.overdraft_limit, n.available, n.debit_account, n.credit_account, n.amount,
-    n.hold_transaction_id, n.held, n.released, n.capture_max, n.expires_at_us
+    n.hold_transaction_id, n.held, n.released, n.capture_max, n.expires_at_us, n.changes_rules
 FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
     $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::bigint[],
-    $20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[])
+    $20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::boolean[])
      AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
          channel, reference, metadata, details, shown, status, overdraft_limit, available,
          debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
-         expires_at_us);
+         expires_at_us, changes_rules);
 
 -- name: insert_refusals
 -- Refused commands: a refused id stays refused.

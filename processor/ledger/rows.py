@@ -24,6 +24,9 @@ from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
 from processor.core.hold_commands import HoldPlace
 from processor.core.money import to_major, to_minor
+from processor.core.reading import tariff_of
+from processor.core.rule_commands import TariffSet
+from processor.core.rules import Rules, Tariff
 from processor.core.shown import Shown, decode_shown, encode_shown
 
 Columns = tuple[list[Any], ...]
@@ -145,6 +148,17 @@ def account_of(row: Sequence[Any]) -> Account:
     return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
 
 
+def rules_of(found: Sequence[Mapping[str, Any]]) -> Rules:
+    """Read the rules (statement `rules`): what was said last about each."""
+    rules = Rules(max((row["ledger_sequence"] for row in found), default=0))
+    for row in found:
+        if row["type"] == TariffSet.TYPE:
+            tariff = tariff_of(orjson.loads(row["details"]))
+            assert isinstance(tariff, Tariff), "what was set was read before"
+            rules = rules.with_tariff(tariff)
+    return rules
+
+
 def hold_of(row: Mapping[str, Any]) -> Hold:
     """Read a hold (statement `holds`)."""
     return Hold(
@@ -180,6 +194,7 @@ def account_change_columns(firsts: Sequence[First]) -> Columns:
         [ruling.holding and ruling.holding.released for ruling in rulings],
         [command and command.capture_max_minor for command in placed],
         [command and command.expires_at_us for command in placed],
+        [ruling.changes_rules for ruling in rulings],
     )
 
 

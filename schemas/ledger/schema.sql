@@ -574,8 +574,8 @@ CREATE TABLE ledger.account_change (
     transaction_id uuid NOT NULL,
     source_id integer NOT NULL,
     source_offset bigint NOT NULL,
-    account text NOT NULL,
-    currency text NOT NULL,
+    account text,
+    currency text,
     type text NOT NULL,
     channel text NOT NULL,
     reference text,
@@ -593,9 +593,11 @@ CREATE TABLE ledger.account_change (
     released bigint,
     capture_max bigint,
     expires_at_us bigint,
+    changes_rules boolean DEFAULT false NOT NULL,
     CONSTRAINT account_change_released_check CHECK ((released >= 0)),
-    CONSTRAINT change_has_status CHECK ((((type = 'account.open'::text) OR (hold_transaction_id IS NOT NULL)) = (status IS NULL))),
+    CONSTRAINT change_has_status CHECK ((((type = 'account.open'::text) OR (hold_transaction_id IS NOT NULL) OR changes_rules) = (status IS NULL))),
     CONSTRAINT change_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) = (held IS NULL)) AND ((hold_transaction_id IS NULL) = (released IS NULL)) AND ((hold_transaction_id IS NULL) = (amount IS NULL)))),
+    CONSTRAINT change_of_something CHECK ((changes_rules OR ((account IS NOT NULL) AND (currency IS NOT NULL)))),
     CONSTRAINT hold_is_placed_first CHECK (((type <> 'hold.place'::text) OR ((hold_transaction_id = transaction_id) AND (held = amount) AND (released = 0) AND (capture_max IS NOT NULL)))),
     CONSTRAINT hold_only_shrinks CHECK (((type = 'hold.place'::text) OR (held <= 0)))
 );
@@ -1237,7 +1239,7 @@ UNION ALL
     change.channel,
     change.reference
    FROM ((ledger.account_change change
-     JOIN ledger.currency ON ((currency.code = change.currency)))
+     LEFT JOIN ledger.currency ON ((currency.code = change.currency)))
      JOIN ledger.source ON ((source.source_id = change.source_id)))
 UNION ALL
  SELECT refusal.transaction_id,
@@ -1319,6 +1321,27 @@ CREATE VIEW reporting.payment_family AS
           WHERE ((known.ledger_sequence = member.ledger_sequence) AND (known.decided_at = member.decided_at))
          OFFSET 0) payment)
   WHERE (reporting.payment_root(root.transaction_id) = root.transaction_id);
+
+CREATE VIEW reporting.tariffs AS
+ SELECT (details ->> 'tariff'::text) AS tariff,
+    (details ->> 'command'::text) AS command,
+    (details ->> 'for_channel'::text) AS channel,
+    (details ->> 'product'::text) AS product,
+    (details ->> 'currency'::text) AS currency,
+    (details ->> 'payer'::text) AS payer,
+    (details -> 'tiers'::text) AS tiers,
+    ((details ->> 'minimum'::text))::numeric AS minimum,
+    ((details ->> 'maximum'::text))::numeric AS maximum,
+    decided_at AS since,
+    ledger_sequence
+   FROM ( SELECT DISTINCT ON (((account_change.details)::jsonb ->> 'tariff'::text)) account_change.type,
+            (account_change.details)::jsonb AS details,
+            account_change.decided_at,
+            account_change.ledger_sequence
+           FROM ledger.account_change
+          WHERE (account_change.changes_rules AND (account_change.type ~~ 'tariff.%'::text))
+          ORDER BY ((account_change.details)::jsonb ->> 'tariff'::text), account_change.ledger_sequence DESC) last
+  WHERE (type = 'tariff.set'::text);
 
 CREATE VIEW reporting.trial_balance AS
  SELECT currency,
@@ -1458,6 +1481,8 @@ ALTER TABLE ONLY ledger.transaction_7
 CREATE INDEX account_change_by_account ON ledger.account_change USING btree (account, ledger_sequence);
 
 CREATE INDEX account_change_by_hold ON ledger.account_change USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
+
+CREATE INDEX account_change_of_rules ON ledger.account_change USING btree (ledger_sequence) WHERE changes_rules;
 
 CREATE INDEX hold_by_expiry ON ledger.hold USING btree (expires_at_us) WHERE ((expires_at_us IS NOT NULL) AND ((captured + released) < capture_max));
 
@@ -1786,6 +1811,9 @@ GRANT SELECT ON TABLE reporting.payments TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.payment_family TO processor_worker;
 GRANT SELECT ON TABLE reporting.payment_family TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.tariffs TO processor_worker;
+GRANT SELECT ON TABLE reporting.tariffs TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.trial_balance TO processor_worker;
 GRANT SELECT ON TABLE reporting.trial_balance TO processor_reader;

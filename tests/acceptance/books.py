@@ -12,8 +12,10 @@ import asyncpg
 import orjson
 
 from loadtest.agreement import Agreement
-from loadtest.message import Message, Position
+from loadtest.lanes import Lanes, Position
+from loadtest.message import Message
 from loadtest.reporting import read_ledger
+from tests.acceptance.load import PARTITIONS
 
 CURRENCIES = Path(__file__).resolve().parents[2] / "schemas" / "currencies.v1.json"
 SPAN = re.compile(rb"(?<=-)[0-9a-f]{16}(?=-[0-9a-f]{2}$)")
@@ -84,7 +86,7 @@ async def judge(database_url: str, topics: Topics, *, allowed: Sequence[str] = (
         code: currency["digits"]
         for code, currency in orjson.loads(CURRENCIES.read_bytes())["currencies"].items()
     }
-    agreement = Agreement(topics.name, topics.commands, digits)
+    agreement = Agreement(Lanes((topics.name,), PARTITIONS), topics.commands, digits)
     agreement.check(topics.outcomes, topics.dead_letters, await read_ledger(database_url))
     faults = [line for line in agreement.differences if not any(one in line for one in allowed)]
     faults += _header_faults("outcome", topics.outcomes)

@@ -16,7 +16,8 @@ from typing import Any
 import asyncpg
 
 from deploy.local import KafkaBroker, PostgresServer
-from loadtest.message import Message, Position
+from loadtest.lanes import Lanes, Position
+from loadtest.message import Message
 from loadtest.observe import Watch, read_topic
 from loadtest.publish import Publisher
 from loadtest.record import Ending, Phase, Record, pack
@@ -111,7 +112,8 @@ class World:
     async def publisher(self) -> AsyncIterator[Publisher]:
         """Open producers for the commands topic."""
         servers = self.broker.bootstrap_servers
-        async with Publisher(servers, self.commands_topic, f"{self.prefix}channel") as publisher:
+        lanes = Lanes((self.commands_topic,), PARTITIONS)
+        async with Publisher(servers, lanes, f"{self.prefix}channel") as publisher:
             yield publisher
         self.published.update(publisher.published.records)
         self.aborted.update(publisher.published.aborted)
@@ -161,7 +163,7 @@ class World:
         """Wait until everything published so far has an outcome or a dead letter."""
         topics = [self.prefix + OUTCOMES, self.prefix + DEAD_LETTERS]
         servers, commands = self.broker.bootstrap_servers, self.commands_topic
-        async with Watch(servers, commands, topics, PARTITIONS) as watch:
+        async with Watch(servers, Lanes((commands,), PARTITIONS), topics) as watch:
             done = await watch.until(self.published, limit_s, self._healthy)
             missing = len(self.published.keys() - watch.answered)
         assert done, f"{missing} of {len(self.published)} commands have no answer: {self.tails()}"

@@ -10,6 +10,7 @@ import pytest
 from processor.contract_page import render_catalogue, replace_catalogue
 from processor.contracts import contract_folders, load_contract
 from processor.core import kinds
+from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command, JournalLine, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
@@ -18,7 +19,8 @@ from processor.core.outcomes import DeadLetterEvent, DetailedOutcomeEvent
 from processor.core.own_accounts import kind_of_own
 from processor.core.reading import METADATA_BYTES_MAX
 from processor.core.reasons import Reason
-from processor.core.shown import Line
+from processor.core.rules import Tariff
+from processor.core.shown import Fee, Line
 
 CONTRACT = load_contract()
 SCHEMAS = contract_folders()[0]
@@ -100,6 +102,9 @@ def test_fields_of_schema_and_struct_agree(kind: str) -> None:
     """Each field of the schema is one of the Struct, and the other way round."""
     schema = CONTRACT.command_schemas[kind]
     fields = {name_of_field(name) for name in type(decoded(example(kind))).__struct_fields__}
+    if kind == "tariff.set":
+        fields |= {name_of_field(name) for name in Tariff.__struct_fields__}
+        fields = fields - {"name"} | {"for_channel"}
 
     never = {"on_shortfall"} if kind == "refund" else set()
     assert (set(schema["properties"]) - {"type"}) | never == fields - {"fingerprint"}
@@ -117,6 +122,24 @@ def test_fields_of_a_line_agree_with_the_schema() -> None:
     assert list(shown["properties"]) == list(Line.__struct_fields__) == list(asked["properties"])
     assert asked["required"] == shown["required"] == always
     assert (asked["additionalProperties"], shown["additionalProperties"]) == (False, False)
+
+
+def test_fields_of_a_fee_agree_with_the_schema() -> None:
+    """As an outcome shows it."""
+    shown = CONTRACT.schemas["payment_outcome"]["properties"]["fees"]["items"]
+
+    assert list(shown["properties"]) == list(Fee.__struct_fields__) == shown["required"]
+    assert shown["additionalProperties"] is False
+
+
+def test_a_tariff_is_for_accounts_that_can_be_opened_and_commands_that_are_charged() -> None:
+    """The kinds are those of openings: the bank's own accounts pay nothing."""
+    properties = CONTRACT.command_schemas["tariff.set"]["properties"]
+    openable = CONTRACT.command_schemas["account.open"]["properties"]["kind"]["enum"]
+    charged = {kind.TYPE for kind, rule in CATALOGUE.items() if rule.is_charged}
+
+    assert set(properties["product"]["enum"]) == set(openable)
+    assert {*properties["command"]["enum"], "hold.place"} == charged
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -33,13 +33,18 @@ def test_names_and_partitions_are_fixed(role: str, name: str) -> None:
 
 
 ON_HOLDS = {"hold.capture", "hold.release", "hold.expire"}
+TARIFFS = {"tariff.set", "tariff.end"}
 
 
 def test_the_key_field_of_each_type_is_one_of_its_fields() -> None:
-    """Of what gives back, the original knows the key, or the hold; of a journal the channel."""
+    """
+    Of what gives back, the original knows the key, or the hold; of a journal the channel; all
+    tariffs share one.
+    """
     key_fields = CONTRACT.topics["commands"].key_fields
+    keyless = {"reversal", "refund", "journal"} | ON_HOLDS | TARIFFS
 
-    assert set(CONTRACT.commands) - {"reversal", "refund", "journal"} - ON_HOLDS == set(key_fields)
+    assert set(CONTRACT.commands) - keyless == set(key_fields)
     for kind, field in key_fields.items():
         assert field in CONTRACT.command_schemas[kind]["required"]
 

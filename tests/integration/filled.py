@@ -14,6 +14,8 @@ from tests.builders import (
     opening,
     release,
     reversal,
+    tariff,
+    tier,
     told,
     transfer,
 )
@@ -45,11 +47,12 @@ async def fill(url: str) -> None:
         partition.add(PAID, PAID, {**PAID, "reference": "other"}, GIVEN_BACK, REFUSED, b"{")
         partition.add(opening("carl"), opening("shop", kind="merchant"), deposit("carl", "40.00"))
         partition.add(HELD, TAKEN, release(HELD, "5.00"))
+        partition.add(tariff("transfer", "debit", tier("1.00")))
         words = [told(one) for one in await desk.post(partition.run(0, partition.next_offset))]
         assert words == [
             *["posted"] * 7,
             *["Repeat", "Conflict", "posted", "insufficient_funds", "DeadLetter"],
-            *["posted"] * 6,
+            *["posted"] * 7,
         ]
         await backend.owner.execute(
             "INSERT INTO ledger.operator_decision"

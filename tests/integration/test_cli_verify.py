@@ -72,9 +72,9 @@ async def test_nothing_is_wrong_with_books_that_hold(filled: str, tmp_path: Path
     assert [one.check for one in findings.values() if not one.holds] == []
     assert findings[BALANCE].counted == "6 postings, 2 currencies"
     assert findings[SUMS].counted == "8 accounts"
-    assert findings[IDS].counted == "15 ids, 1 repeats, 1 conflicts"
-    assert findings[FINGERPRINTS].counted == "15 of 15 ids"
-    assert findings[OFFSETS].counted == "18 records, 1 holes"
+    assert findings[IDS].counted == "16 ids, 1 repeats, 1 conflicts"
+    assert findings[FINGERPRINTS].counted == "16 of 16 ids"
+    assert findings[OFFSETS].counted == "19 records, 1 holes"
 
 
 WRONG = {
@@ -196,11 +196,11 @@ WRONG = {
     ),
     "position ahead": (
         "UPDATE ledger.position SET next_offset = next_offset + 5",
-        {OFFSETS: "payments.commands.v1/0: offsets 19 to 23: no record"},
+        {OFFSETS: "payments.commands.v1/0: offsets 20 to 24: no record"},
     ),
     "position behind": (
-        "UPDATE ledger.position SET next_offset = 18, delivered_offset = 18, last_offset = 17",
-        {OFFSETS: "payments.commands.v1/0: offset 18: is recorded beyond the position"},
+        "UPDATE ledger.position SET next_offset = 19, delivered_offset = 19, last_offset = 18",
+        {OFFSETS: "payments.commands.v1/0: offset 19: is recorded beyond the position"},
     ),
     "position begins later": (
         "UPDATE ledger.position SET first_offset = 1, delivered_offset = 1",
@@ -209,7 +209,7 @@ WRONG = {
     "source of no position": (
         "DELETE FROM ledger.position",
         {
-            OFFSETS: "/0: offsets 0 to 18: is of a source that no position or decision ends",
+            OFFSETS: "/0: offsets 0 to 19: is of a source that no position or decision ends",
         },
     ),
 }

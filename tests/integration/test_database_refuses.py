@@ -235,6 +235,11 @@ def change(**changes: str) -> str:
 AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE;"
 LATER = {"ledger_sequence": "1000002"}
 CLOSED = {"type": "'account.close'", "status": "'closed'", "overdraft_limit": "0"}
+RULES = {
+    "type": "'tariff.end'",
+    **dict.fromkeys(("account", "currency", "status", "overdraft_limit", "available"), "NULL"),
+    "changes_rules": "true",
+}
 EMPTIED = registered() + posting(amount="8000")
 LOWERED = (
     change()
@@ -294,6 +299,12 @@ CHANGES = {
     ),
     "to an unknown status": (change(status="'lost'") + AT_ONCE, (CHECK, "account_status")),
     "to no status": (change(status="NULL"), (CHECK, "change_has_status")),
+    "of the bank's rules": (change(**RULES) + AT_ONCE, ACCEPTED),
+    "of rules, with a status": (change(changes_rules="true"), (CHECK, "change_has_status")),
+    "of neither an account nor rules": (
+        change(account="NULL", currency="NULL"),
+        (CHECK, "change_of_something"),
+    ),
 }
 """Changes of accounts, with 80.00 EUR on anna's account."""
 

@@ -10,10 +10,12 @@ from tests.builders import (
     Desk,
     Document,
     Partition,
+    capture,
     closing,
     deposit,
     freeze,
     fx,
+    hold,
     journal,
     limit,
     line,
@@ -22,6 +24,9 @@ from tests.builders import (
     payment,
     refund,
     reversal,
+    tariff,
+    tariff_end,
+    tier,
     told,
     transfer,
     unfreeze,
@@ -43,6 +48,9 @@ SPLIT = [
     line("shop", "credit", "2.00"),
 ]
 TOO_MUCH = [line("bert", "debit", "400"), line("shop", "credit", "400")]
+
+MERCHANTS = tariff("payment", "credit", tier("0.05", "120"), tariff="m", minimum="0.10")
+HELD = hold("anna", "shop", "2.00")
 
 EVERY_KIND: list[tuple[str, Document]] = [
     ("posted", opening("carl", currency="JPY", overdraft_limit="500", reference="new")),
@@ -86,6 +94,22 @@ EVERY_KIND: list[tuple[str, Document]] = [
     ("account_closed", freeze("suspense")),
     ("kind_not_allowed", closing("cash-EUR")),
     ("account_not_found", closing("nobody")),
+    ("posted", MERCHANTS),
+    ("posted", tariff("transfer", "debit", tier("0.50"), reference="list 7", metadata={"a": "b"})),
+    ("posted", tariff("hold.capture", "debit", tier("0.10"), product="customer", tariff="h")),
+    ("posted", tariff("fx.transfer", "credit", tier("0.01"), currency="USD", tariff="x")),
+    ("tariff_overlaps", tariff("transfer", "debit", tier("0.40"), tariff="u")),
+    ("nothing_to_change", {**MERCHANTS, "transaction_id": new_id()}),
+    ("expired", tariff_end("m", valid_until="2001-01-01T00:00:00Z")),
+    ("posted", deposit("anna", "20.00")),
+    ("posted", payment("anna", "shop", "5.00", metadata={"till": "7"})),
+    ("posted", transfer("anna", "shop", "1.00", reference="charged")),
+    ("insufficient_funds", transfer("anna", "shop", "5000.00")),
+    ("posted", HELD),
+    ("posted", capture(HELD, reference="charged")),
+    ("posted", fx("anna", "andy", "2", "2.16", rate="1.0800", metadata={"a": "b"})),
+    ("posted", tariff_end("m", reference="list 8")),
+    ("tariff_not_found", tariff_end("m")),
 ]
 """Commands of every kind, after GIVEN, with how each of them ends."""
 

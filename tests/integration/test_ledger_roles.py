@@ -44,6 +44,7 @@ VIEWS = (
     "trial_balance",
     "payment_family",
     "holds",
+    "tariffs",
 )
 CALLS = (
     "balance_at('anna', now())",

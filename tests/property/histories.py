@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from loadtest.reference.answer import Answer
-from loadtest.reference.contract import Command, Fault, read
+from loadtest.reference.contract import INTERNAL, Command, Fault, read
 from loadtest.reference.model import Books
 from processor.core.answers import Answer as Told
 from processor.core.answers import Conflict, DeadLetter, First, Repeat
@@ -70,7 +70,7 @@ class Reference:
 
     def answer(self, document: Document, now_us: int = 1_795_255_200_000_000) -> str | Answer:
         """Give what must be answered: the word for what is no first answer."""
-        is_internal = document["type"] == "hold.expire"
+        is_internal = document["type"] in INTERNAL
         meaning = read(json.dumps(document).encode(), DIGITS, is_internal=is_internal)
         if isinstance(meaning, Fault):
             return DeadLetter.__name__

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from processor.core.currencies import DIGITS
 from processor.core.money import to_major
 
-OWN = [f"{kind}-{code}" for kind in ("cash", "clearing", "position") for code in ("EUR", "JPY")]
+OWN = [
+    f"{kind}-{code}" for kind in ("cash", "clearing", "position", "fees") for code in ("EUR", "JPY")
+]
 HOLDERS = {
     "EUR": ["anna", "bert", "carl", "shop", "anna", "bert", "cash-EUR", "position-EUR"],
     "JPY": ["yoko", "bank", "yoko", "cash-JPY"],
@@ -20,6 +22,7 @@ ACCOUNTS = ["anna", "bert", "carl", "bank", "shop", "yoko", *OWN, "cash-USD", "n
 ACCOUNTS += 3 * ["anna", "bert"]  # the two that have money meet most often
 CURRENCIES = ["EUR", "JPY"]
 AMOUNTS = ["1", "2", "5", "10", "40", "0.5", "1.50", "9999999999999"]
+CHARGED = ["deposit", "withdrawal", "transfer", "payment", "fx.transfer", "hold.capture"]
 RATES = ["1", "160", "162.345", "0.0061597", "0.125"]
 OVERDRAW = {"on_shortfall": st.sampled_from(["overdraw", "refuse"])}
 PAST, FUTURE = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
@@ -185,6 +188,36 @@ ON_HOLDS = st.builds(
 ).map(lambda step: Step(step.kind, {} if step.kind == "hold.expire" else step.fields, step.back))
 """Something done to one of the commands just before, most often to no hold."""
 
+TARIFFS = st.fixed_dictionaries(
+    {
+        "tariff": st.sampled_from(["a", "b", "c"]),
+        "command": st.sampled_from([*CHARGED, "transfer", "hold.capture"]),
+        "currency": st.sampled_from([*CURRENCIES, "EUR", "EUR"]),
+        "payer": st.sampled_from(["debit", "credit"]),
+        "tiers": st.sampled_from(
+            [
+                [{"from": "0", "fixed": "1", "basis_points": "0"}],
+                [{"from": "0", "fixed": "0", "basis_points": "250"}],
+                [{"from": "0", "fixed": "0", "basis_points": "0"}],
+                [
+                    {"from": "0", "fixed": "0", "basis_points": "5000"},
+                    {"from": "2", "fixed": "3", "basis_points": "12.5"},
+                    {"from": "10", "fixed": "0", "basis_points": "10000"},
+                ],
+            ]
+        ),
+    },
+    optional={
+        "for_channel": st.sampled_from(["mobile", "atm"]),
+        "product": st.sampled_from(["customer", "merchant", "internal"]),
+        "minimum": st.sampled_from(["0", "1"]),
+        "maximum": st.sampled_from(["1", "20"]),
+    },
+).map(lambda found: Step("tariff.set", found))
+TARIFF_ENDS = st.sampled_from(["a", "b", "c"]).map(
+    lambda name: Step("tariff.end", {"tariff": name})
+)
+
 REPEATS = st.builds(Step, st.just("repeat"), st.just({}), st.integers(1, 12))
 CONFLICTS = st.builds(
     Step,
@@ -220,6 +253,9 @@ STEPS = st.one_of(
     HOLDS,
     ON_HOLDS,
     ON_HOLDS,
+    TARIFFS,
+    TARIFFS,
+    TARIFF_ENDS,
     REPEATS,
     CONFLICTS,
     INVALID,
@@ -280,7 +316,21 @@ def _held(draw: st.DrawFn) -> list[Step]:
     return steps
 
 
-STORIES = st.one_of(STEPS.map(lambda step: [step]), _given_back(), _overdrawn(), _held())
+@st.composite
+def _charged(draw: st.DrawFn) -> list[Step]:
+    """Draw a tariff for what comes next, until it is ended."""
+    story = draw(st.one_of(_given_back(), _held(), STEPS.map(lambda step: [step])))
+    charged = [step.kind for step in story if step.kind in CHARGED]
+    tariff = draw(TARIFFS)
+    if charged:
+        tariff = Step(tariff.kind, {**tariff.fields, "command": charged[0], "currency": "EUR"})
+    end = Step("tariff.end", {"tariff": tariff.fields["tariff"]})
+    return [tariff, *story, *([end] if draw(st.booleans()) else [])]
+
+
+STORIES = st.one_of(
+    STEPS.map(lambda step: [step]), _given_back(), _overdrawn(), _held(), _charged(), _charged()
+)
 """Records that follow each other."""
 
 

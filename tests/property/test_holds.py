@@ -44,7 +44,7 @@ def test_captures_and_releases_stay_within_their_hold(history: list[Document]) -
         assert 0 <= held[id_] <= placed[id_].amount_minor
         assert captured[id_] + released[id_] <= placed[id_].capture_max_minor
         assert held[id_] <= placed[id_].capture_max_minor - captured[id_] - released[id_]
-        assert [one.amount for one in ruling.postings] == ([taken] if taken else [])
+        assert [one.amount for one in ruling.postings[:1]] == ([taken] if taken else [])
     holds = outcome.ledger.holds()
     assert {id_: hold.remaining for id_, hold in holds.items()} == {
         id_: held[id_] for id_ in placed

@@ -10,18 +10,20 @@ from typing import Any
 
 import orjson
 
-from loadtest.message import Message, Position
+from loadtest.lanes import COMMAND_TOPICS, Lanes, Position
+from loadtest.message import Message
 from loadtest.proof import Observed
 from loadtest.publish import Published
 from loadtest.record import Ending, Record, Step
+from loadtest.reference.amounts import major_of
 from loadtest.reference.answer import Answer
-from loadtest.reference.contract import Command, Fault, major_of, read
+from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.holds import shown_of
 from loadtest.reference.model import Books
 from loadtest.reporting import Balance, Entry, Ledger, Payment
-from loadtest.sample import Sample
+from loadtest.sample import PARTITIONS, Sample
 
-TOPIC = "payments.commands.v1"
+LANES = Lanes(COMMAND_TOPICS, PARTITIONS)
 DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3}
 DECIDED_AT = "2026-11-21T10:00:01.000000Z"
 DECIDED_AT_US = 1_795_255_201_000_000
@@ -92,9 +94,10 @@ class MemoryLine:
             waiting = [lane for lane in waiting if lane]
 
     def _answer_one(self, message: Message) -> None:
-        meaning = read(message.value, DIGITS)
+        is_internal = LANES.is_internal(message.partition)
+        meaning = read(message.value, DIGITS, is_internal=is_internal)
         base = {"event_id": str(uuid.uuid5(uuid.NAMESPACE_URL, str(message.position)))}
-        source = {"topic": TOPIC, "partition": message.partition, "offset": message.offset}
+        source = LANES.source(message.position)
         if isinstance(meaning, Fault):
             self._refuse(message, meaning, base, source)
             return
@@ -142,7 +145,7 @@ class MemoryLine:
         default = cash if now["type"] in ("deposit", "withdrawal") else None
         kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at", "source")
         own = ["account", "lines", "credit_amount", "credit_currency", "rate"]
-        own.append("hold_transaction_id")
+        own += ["hold_transaction_id", "tariff"]
         shown = {name: now[name] for name in own if name in now}
         if now["type"] == "hold.place":
             shown = shown_of(now)
@@ -206,10 +209,9 @@ class MemoryLine:
             for name, raw in command.headers
             if name == "traceparent" and b"zz" not in raw
         )
+        partition = LANES.partition(command.partition)
         headers = (("ce_id", event["event_id"].encode()), *trace)
-        topic.append(
-            Message(command.partition, len(topic), command.key, orjson.dumps(event), headers)
-        )
+        topic.append(Message(partition, len(topic), command.key, orjson.dumps(event), headers))
 
     def _record(self, message: Message, command: Command, answer: Answer) -> None:
         self.payments.append(
@@ -224,9 +226,7 @@ class MemoryLine:
                 answer.credit_account,
                 DECIDED_AT_US,
                 self._sequence,
-                TOPIC,
-                message.partition,
-                message.offset,
+                *LANES.source(message.position).values(),
             )
         )
         for line, entry in enumerate(answer.entries, 1):

@@ -49,6 +49,8 @@ def test_reads_what_lies_in_the_checkout() -> None:
         "payment",
         "refund",
         "reversal",
+        "tariff.end",
+        "tariff.set",
         "transfer",
         "withdrawal",
     ]
@@ -57,7 +59,7 @@ def test_reads_what_lies_in_the_checkout() -> None:
     assert [contract.topics[role] for role in ("commands", "internal")] == list(
         contract.command_topics
     )
-    assert contract.types["internal"] == {"hold.expire"}
+    assert contract.types["internal"] == {"hold.expire", "tariff.set", "tariff.end"}
     assert contract.types["commands"] == set(contract.commands) - contract.types["internal"]
 
 

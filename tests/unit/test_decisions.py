@@ -194,6 +194,8 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "hold_expired",
         "hold_not_open",
         "hold_not_expired",
+        "tariff_not_found",
+        "tariff_overlaps",
         "account_not_found",
         "account_closed",
         "account_frozen",

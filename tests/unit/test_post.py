@@ -16,10 +16,14 @@ from processor.ledger.memory import MemoryLedger
 from processor.post import REDECISIONS_MAX
 from tests.builders import (
     Desk,
+    capture,
     deposit,
+    hold,
     new_id,
     opening,
     reversal,
+    tariff,
+    tier,
     told,
     transfer,
     withdrawal,
@@ -37,8 +41,10 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         """Note the call, then make it."""
         method = getattr(self._session, name)
+        if name == "rules":
+            return method
 
-        async def noted(*arguments: Any) -> Any:
+        async def noted(*arguments: Any, **named: Any) -> Any:
             first = arguments[0]
             is_names = isinstance(first, Collection) and name in ("decided", "lock")
             self._calls.append((name, set(first) if is_names else None))
@@ -46,7 +52,7 @@ class Watched:
                 self._calls[-1] = (name, set(first))
             if name == "record" and self._false:
                 raise AlreadyDecidedError("never new")
-            return await method(*arguments)
+            return await method(*arguments, **named)
 
         return noted
 
@@ -127,6 +133,28 @@ async def test_all_that_is_named_is_locked_and_nothing_else() -> None:
     assert ledger.asked("lock") == [set()]
 
 
+async def test_what_a_batch_may_cost_is_locked_with_it() -> None:
+    """In the currencies of the tariffs, those that the batch sets included, and no other."""
+    ledger = WatchedLedger()
+    desk, partition = await desk_of(ledger)
+    placed = hold("anna", "bert", "1.00")
+
+    await desk.post(partition.add(tariff("hold.capture", "debit", tier("0.10")), placed))
+    await desk.post(partition.add(capture(placed), opening("carl")))
+    await desk.post(partition.add(transfer("yoko", "bank", "1", currency="JPY")))
+    again = hold("anna", "bert", "1.00")
+    answers = await desk.post(partition.add(again, capture(again)))
+
+    assert ledger.asked("lock") == [
+        {"anna", "bert", "fees-EUR"},
+        {"anna", "bert", "carl", "cash-EUR", "fees-EUR"},
+        {"yoko", "bank"},
+        {"anna", "bert", "fees-EUR"},
+    ]
+    assert [told(answer) for answer in answers] == ["posted", "posted"]
+    assert ledger.balances()["fees-EUR"].posted == 20
+
+
 async def test_a_lost_table_costs_one_more_try() -> None:
     """Lost in part, too: every id is asked for, and the batch is decided again."""
     ledger = WatchedLedger()
@@ -150,7 +178,7 @@ async def test_a_batch_that_is_never_new_is_a_fault() -> None:
     before = ledger.balances()
     ledger.is_false = True
 
-    with pytest.raises(FaultError, match=f"was not new {REDECISIONS_MAX} times"):
+    with pytest.raises(FaultError, match=f"decided anew {REDECISIONS_MAX} times"):
         await desk.post(partition.add(deposit("anna", "1.00")))
     assert len(ledger.asked("record")) == REDECISIONS_MAX
     assert ledger.balances() == before

@@ -11,7 +11,7 @@ from loadtest.message import Message
 from loadtest.proof import Observed, Proof, prove
 from loadtest.reporting import Ledger
 from loadtest.sample import Sample, generate
-from tests.unit.memory_line import DIGITS, TOPIC, MemoryLine
+from tests.unit.memory_line import DIGITS, LANES, MemoryLine
 
 Change = Callable[[Observed], Observed]
 
@@ -30,7 +30,7 @@ def line() -> MemoryLine:
 
 def proof_of(observed: Observed) -> Proof:
     """Prove a run."""
-    return prove(TOPIC, DIGITS, line().published, sample().expected, observed)
+    return prove(LANES, DIGITS, line().published, sample().expected, observed)
 
 
 def faults(observed: Observed) -> dict[str, tuple[str, ...]]:
@@ -136,7 +136,7 @@ CHANGES: list[tuple[str, Change, str]] = [
     ("an event id is another's", event(POSTED, event_id="x"), "event_id x is not its own"),
     (
         "an outcome is of nothing",
-        event(POSTED, source={"topic": TOPIC, "partition": 0, "offset": 10**6}),
+        event(POSTED, source={"topic": LANES.topics[0], "partition": 0, "offset": 10**6}),
         "no command stands there",
     ),
     ("an answer is of another channel", event(POSTED, channel="nobody"), "channel is 'nobody'"),
@@ -253,7 +253,7 @@ def test_totals_known_beforehand_are_held_against_the_run() -> None:
     balances = expected.balances | {"acc-000001": -1}
     outcomes = expected.outcomes | {"posted": 1}
     proof = prove(
-        TOPIC,
+        LANES,
         DIGITS,
         line().published,
         type(expected)(

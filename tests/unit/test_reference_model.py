@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from loadtest.reference.amounts import major_of, minor_of
 from loadtest.reference.answer import Account, Answer, Entry
-from loadtest.reference.contract import Command, Fault, major_of, minor_of, read, time_us
+from loadtest.reference.contract import Command, Fault, read, time_us
 from loadtest.reference.model import BALANCE_MINOR_MAX, Books
 
 DIGITS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
-from processor.core.books import Account, Books, Posting, Ruling
+from processor.core.books import Account, Books, Ruling
 from processor.core.currencies import DIGITS
-from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
+from processor.core.decisions.fees import Move, charges_for, fee_of
+from processor.core.decisions.movement import refusal_of_moves, refusal_of_sides
 from processor.core.money import to_major
 from processor.core.own_accounts import POSITION_PREFIX
 from processor.core.reasons import Reason
@@ -40,9 +41,22 @@ def accounts_of(command: FxTransfer) -> tuple[str, ...]:
 def decide(command: FxTransfer, books: Books, refused: Reason | None) -> Ruling:
     """Exchange the money unless a rule forbids it."""
     legs = _legs(command, books)
-    reason = refused or _refusal(legs)
-    postings = () if reason is not None else tuple(_move(leg, books) for leg in legs)
-    return msgspec.structs.replace(as_asked(command), reason=reason, postings=postings)
+    asked, reason = as_asked(command), refused or _refusal_of_sides(legs)
+    if reason is not None:
+        return replace(asked, reason=reason)
+    moves = [_move(leg) for leg in legs]
+    (debit, _, amount), (_, credit, credit_amount) = moves
+    charges = charges_for(
+        books, command.TYPE, command.channel, (debit, amount), (credit, credit_amount)
+    )
+    moves += [fee_of(books, charge) for charge in charges]
+    reason = refusal_of_moves(moves)
+    if reason is not None:
+        return replace(asked, reason=reason)
+    shown = asked.shown
+    if charges and shown is not None:
+        shown = replace(shown, fees=[charge.shown() for charge in charges])
+    return replace(asked, postings=tuple(books.move(*move) for move in moves), shown=shown)
 
 
 def as_asked(command: FxTransfer) -> Ruling:
@@ -72,18 +86,15 @@ def _legs(command: FxTransfer, books: Books) -> tuple[Leg, Leg]:
     )
 
 
-def _refusal(legs: tuple[Leg, Leg]) -> Reason | None:
+def _refusal_of_sides(legs: tuple[Leg, Leg]) -> Reason | None:
     """Give the first reason of either leg, in the order of `Reason`."""
-    of_sides = [refusal_of_sides(debit, credit, currency) for debit, credit, _, currency in legs]
-    found = [reason for reason in of_sides if reason is not None]
-    if not found:
-        of_amounts = [refusal_of_amount(debit, credit, amount) for debit, credit, amount, _ in legs]
-        found = [reason for reason in of_amounts if reason is not None]
+    reasons = [refusal_of_sides(debit, credit, currency) for debit, credit, _, currency in legs]
+    found = [reason for reason in reasons if reason is not None]
     return min(found, key=tuple(Reason).index, default=None)
 
 
-def _move(leg: Leg, books: Books) -> Posting:
+def _move(leg: Leg) -> Move:
     debit, credit, amount, _ = leg
     assert debit is not None, "sides were checked"
     assert credit is not None, "sides were checked"
-    return books.move(debit, credit, amount)
+    return (debit, credit, amount)

@@ -3,7 +3,7 @@
 it.
 
 What is held counts as used: available = posted - held + limit. A capture takes the money that was
-set aside, so it needs no funds beyond that.
+set aside, so it needs no funds beyond that but for its fee.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from processor.core.books import (
     Decided,
     Hold,
     Holding,
-    Posting,
     Ruling,
 )
 from processor.core.currencies import DIGITS
-from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
+from processor.core.decisions.fees import charges_for, fee_of
+from processor.core.decisions.movement import (
+    refusal_of_amount,
+    refusal_of_moves,
+    refusal_of_sides,
+)
 from processor.core.hold_commands import HoldCapture, HoldPlace
 from processor.core.money import to_major, to_minor
 from processor.core.reasons import Reason
@@ -100,20 +104,21 @@ def decide_capture(command: HoldCapture, books: Books, refused: Reason | None) -
     reason = refusal_of_sides(payer, payee, placed.ruling.currency or "")
     if reason is None:
         reason = _refusal_of_part(amount, hold.left())
-    if reason is None and amount is not None:
-        beyond = amount - min(amount, hold.remaining)
-        lacks = beyond > 0 and payer is not None and payer.lacks(beyond)
-        reason = (Reason.INSUFFICIENT_FUNDS if lacks else None) or refusal_of_amount(
-            payer, payee, amount, overdraws=True
-        )
     if reason is not None or amount is None or payer is None or payee is None:
         return _refused(command, placed, amount, reason)
+    charges = charges_for(books, command.TYPE, command.channel, (payer, amount), (payee, amount))
+    moves = [(payer, payee, amount), *(fee_of(books, charge) for charge in charges)]
     freed = hold.remaining if command.releases else min(amount, hold.remaining)
+    reason = refusal_of_moves(moves, {payer.name: freed})
+    if reason is not None:
+        return _refused(command, placed, amount, reason)
     hold.captured += amount
     given_up = hold.left() if command.releases else 0
     holding = _free(command, hold, payer, freed, given_up)
-    posting = books.move(payer, payee, amount)
-    return _done(command, placed, amount, hold, holding, (posting,))
+    done = _done(command, placed, amount, hold, holding)
+    fees = [charge.shown() for charge in charges]
+    shown = replace(done.shown or Shown(), fees=fees or UNSET)
+    return replace(done, postings=tuple(books.move(*move) for move in moves), shown=shown)
 
 
 def decide_release(command: HoldRelease, books: Books, refused: Reason | None) -> Ruling:
@@ -217,7 +222,6 @@ def _done(
     amount: int,
     hold: Hold,
     holding: Holding,
-    postings: tuple[Posting, ...] = (),
 ) -> Ruling:
     ruling = _refused(command, placed, amount, None)
     digits = DIGITS[ruling.currency or ""]
@@ -226,7 +230,7 @@ def _done(
         held=to_major(hold.remaining, digits),
         captured=to_major(hold.captured, digits),
     )
-    return replace(ruling, amount_minor=amount, postings=postings, holding=holding, shown=shown)
+    return replace(ruling, amount_minor=amount, holding=holding, shown=shown)
 
 
 def _refused(

@@ -1,17 +1,24 @@
 """
-`deposit`, `withdrawal` and `transfer`: money from a debit to a credit account of one currency.
+`deposit`, `withdrawal` and `transfer`: money from a debit to a credit account of one currency, and
+what it costs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
 from processor.core.currencies import DIGITS
+from processor.core.decisions.fees import Charge, Move, charges_for, fee_of
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
 from processor.core.own_accounts import CLEARING
 from processor.core.reasons import Reason
+from processor.core.shown import Shown
 
 if TYPE_CHECKING:
     from processor.core.commands import Movement
@@ -23,15 +30,18 @@ def accounts_of(command: Movement) -> tuple[str, ...]:
 
 
 def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
-    """Move the money unless a rule forbids it."""
+    """Move the money, and what it costs, unless a rule forbids it."""
     debit_name, credit_name = command.debit_account, command.credit_account
     amount, currency = command.amount_minor, command.currency
     debit, credit = books.account(debit_name), books.account(credit_name)
-    reason = (
-        refused
-        or refusal_of_sides(debit, credit, currency)
-        or refusal_of_amount(debit, credit, amount)
-    )
+    reason = refused or refusal_of_sides(debit, credit, currency)
+    if reason is None and books.rules.tariffs:
+        assert debit is not None, "sides were checked"
+        assert credit is not None, "sides were checked"
+        sides = (debit, amount), (credit, amount)
+        if charges := charges_for(books, command.TYPE, command.channel, *sides):
+            return _decide_charged(command, books, (debit, credit, amount), charges)
+    reason = reason or refusal_of_amount(debit, credit, amount)
     postings: tuple[Posting, ...] = ()
     if reason is None:
         assert debit is not None, "sides were checked"
@@ -39,6 +49,19 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
         postings = (books.move(debit, credit, amount),)
     shown = to_major(amount, DIGITS[currency])
     return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, postings)
+
+
+def _decide_charged(
+    command: Movement, books: Books, move: Move, charges: Sequence[Charge]
+) -> Ruling:
+    """Move the money and its fees, or neither."""
+    moves = [move, *(fee_of(books, charge) for charge in charges)]
+    reason = refusal_of_moves(moves)
+    ruling = replace(as_asked(command), amount_minor=command.amount_minor, reason=reason)
+    if reason is not None:
+        return ruling
+    postings = tuple(books.move(*one) for one in moves)
+    return replace(ruling, postings=postings, shown=Shown(fees=[one.shown() for one in charges]))
 
 
 def as_asked(command: Movement) -> Ruling:
@@ -67,6 +90,34 @@ def refusal_of_sides(debit: Account | None, credit: Account | None, currency: st
 def _refusal_of_own(debit: Account, credit: Account) -> Reason | None:
     """Check sides one of which has no limit, as the bank's own accounts."""
     return Reason.KIND_NOT_ALLOWED if CLEARING in (debit.kind, credit.kind) else None
+
+
+def refusal_of_moves(
+    moves: Sequence[Move], freed: Mapping[str, int] = MappingProxyType({})
+) -> Reason | None:
+    """
+    Check what all moves together make of each account, whose sides were checked. `freed` is what a
+    hold gives back to an account at once, in minor units by name.
+
+    An account that gives more than it gets needs the funds; one that pays a fee out of what it gets
+    does not, and may be frozen for debits.
+    """
+    accounts: dict[str, Account] = {}
+    changes: dict[str, int] = {}
+    for debit, credit, amount in moves:
+        for account, change in ((debit, -amount), (credit, amount)):
+            accounts[account.name] = account
+            changes[account.name] = changes.get(account.name, 0) + change
+    needs = {name: -change - freed.get(name, 0) for name, change in changes.items()}
+    if any(need > 0 and _cannot_give(accounts[name], need) for name, need in needs.items()):
+        return Reason.INSUFFICIENT_FUNDS
+    if any(abs(accounts[name].posted + one) > BALANCE_MINOR_MAX for name, one in changes.items()):
+        return Reason.BALANCE_OVERFLOW
+    return None
+
+
+def _cannot_give(account: Account, need: int) -> bool:
+    return stops(account.status, "debit") or account.lacks(need)
 
 
 def _stopped(debit: Account, credit: Account) -> Reason | None:

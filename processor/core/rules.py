@@ -1,0 +1,97 @@
+"""
+The bank's rules that commands change: which fees are charged.
+
+Everybody decides by the same rules at the same place of the ledger's order: a batch that changes
+them waits for those in flight, and those behind it wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from processor.core.rounding import half_even
+
+BASIS_POINT_DECIMALS: Final = 2
+"""Basis points are counted in hundredths: 12.5 basis points are 1250."""
+
+_WHOLE: Final = 10_000 * 10**BASIS_POINT_DECIMALS
+
+
+Scope = tuple[str, str | None, str | None, str, str]
+"""Type of command, channel, product, currency, side that pays."""
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """What is charged from an amount on: a fixed part, a share in hundredths of basis points."""
+
+    from_minor: int
+    fixed_minor: int
+    share: int
+
+
+class Tariff(msgspec.Struct, frozen=True):
+    """
+    A fee for one type of command in one currency.
+
+    `channel` and `product` (a kind of account, that of the payer) are None where any will do.
+    `payer` is the side that pays, `debit` or `credit`. The tiers begin at 0 and grow; the one that
+    an amount lies in holds for the whole amount. `maximum_minor` is None without an upper bound.
+    """
+
+    name: str
+    command: str
+    channel: str | None
+    product: str | None
+    currency: str
+    payer: str
+    tiers: tuple[Tier, ...]
+    minimum_minor: int
+    maximum_minor: int | None
+
+    @property
+    def scope(self) -> Scope:
+        """What it is for; no two tariffs are for the same."""
+        return (self.command, self.channel, self.product, self.currency, self.payer)
+
+    def fee(self, amount_minor: int) -> int:
+        """
+        Give the fee for an amount: fixed part and share, rounded half to even, within the bounds.
+        """
+        tier = [one for one in self.tiers if one.from_minor <= amount_minor][-1]
+        fee = tier.fixed_minor + half_even(amount_minor * tier.share, _WHOLE)
+        fee = max(fee, self.minimum_minor)
+        return fee if self.maximum_minor is None else min(fee, self.maximum_minor)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The rules at a place of the ledger's order; `version` is the sequence of the last change."""
+
+    version: int = 0
+    tariffs: Mapping[Scope, Tariff] = MappingProxyType({})
+
+    def with_tariff(self, tariff: Tariff) -> Rules:
+        """Charge by a tariff from here on, instead of one of its name."""
+        return replace(self, tariffs={**self.without(tariff.name).tariffs, tariff.scope: tariff})
+
+    def without(self, name: str) -> Rules:
+        """Charge by a tariff no more."""
+        left = {scope: one for scope, one in self.tariffs.items() if one.name != name}
+        return replace(self, tariffs=left)
+
+    def tariff(
+        self, command: str, channel: str, product: str, currency: str, payer: str
+    ) -> Tariff | None:
+        """Find the tariff for the channel and product, else for one of them, else for any."""
+        for names in ((channel, product), (channel, None), (None, product), (None, None)):
+            found = self.tariffs.get((command, *names, currency, payer))
+            if found is not None:
+                return found
+        return None
+
+
+NO_RULES: Final = Rules()

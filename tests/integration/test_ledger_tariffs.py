@@ -1,0 +1,138 @@
+"""Two workers at once, one of which changes what is charged: the same for every `Ledger`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from processor.core.answers import Answer, First
+from tests.builders import (
+    Desk,
+    capture,
+    deposit,
+    hold,
+    opening,
+    tariff,
+    tariff_end,
+    tier,
+    told,
+    transfer,
+)
+from tests.integration.ledgers import Backend
+from tests.integration.races import Race
+
+GIVEN = [opening("anna"), opening("bert"), deposit("anna", "60.00"), deposit("bert", "60.00")]
+
+
+async def test_a_command_waits_for_a_tariff_that_is_being_set(race: Race, backend: Backend) -> None:
+    """What was decided meanwhile by the old rules is decided again."""
+    await race.given(*GIVEN)
+
+    words = await race.run(
+        [tariff("transfer", "debit", tier("1.00"))], [transfer("anna", "bert", "10.00")]
+    )
+
+    assert words == [["posted"], ["posted"]]
+    assert (await backend.balances())["fees-EUR"] == 100
+
+
+async def test_a_tariff_waits_for_a_command_in_flight(race: Race, backend: Backend) -> None:
+    """Which costs nothing; what stands behind the tariff in its batch costs something."""
+    await race.given(*GIVEN)
+
+    words = await race.run(
+        [transfer("anna", "bert", "10.00")],
+        [
+            transfer("bert", "anna", "1.00"),
+            tariff("transfer", "debit", tier("1.00")),
+            transfer("bert", "anna", "1.00"),
+        ],
+    )
+
+    assert words == [["posted"], ["posted"] * 3]
+    assert await backend.balances() == {
+        "anna": 5_200,
+        "bert": 6_700,
+        "cash-EUR": -12_000,
+        "fees-EUR": 100,
+    }
+
+
+async def test_two_tariffs_for_the_same(race: Race) -> None:
+    """One is set; the other is found to overlap."""
+    words = await race.run(
+        [tariff("transfer", "debit", tier("1.00"), tariff="one")],
+        [tariff("transfer", "debit", tier("2.00"), tariff="two")],
+    )
+
+    assert words == [["posted"], ["tariff_overlaps"]]
+
+
+async def test_two_first_fees_of_a_currency(race: Race, backend: Backend) -> None:
+    """Both want to make the account that earns them; there is one."""
+    await race.given(*GIVEN, opening("carl"), opening("dora"))
+    await race.given(tariff("transfer", "debit", tier("1.00")))
+
+    words = await race.run([transfer("anna", "carl", "1.00")], [transfer("bert", "dora", "1.00")])
+
+    assert words == [["posted"], ["posted"]]
+    assert (await backend.balances())["fees-EUR"] == 200
+
+
+async def test_a_fee_counts_to_no_hold(backend: Backend) -> None:
+    """Captures with fees take the whole hold; the fees come out of what is not held."""
+    desk = Desk(await backend.connect())
+    partition = await desk.claim()
+    placed = hold("anna", "bert", "50.00")
+    await desk.post(partition.add(*GIVEN, tariff("hold.capture", "debit", tier("5.00")), placed))
+
+    answers = await desk.post(partition.add(capture(placed, "20.00"), capture(placed)))
+
+    assert [told(answer) for answer in answers] == ["posted", "posted"]
+    assert set((await backend.held()).values()) == {0}
+    assert await backend.balances() == {
+        "anna": 0,
+        "bert": 11_000,
+        "cash-EUR": -12_000,
+        "fees-EUR": 1_000,
+    }
+
+
+async def test_whatever_is_behind_a_tariff_is_decided_by_it(backend: Backend) -> None:
+    """
+    By `ledger_sequence`, whoever posts and whenever: each transfer cost what the last tariff before
+    it says, and nothing where it was ended.
+    """
+    desks = [Desk(await backend.connect()) for _ in range(3)]
+    logs = [await desk.claim(at) for at, desk in enumerate(desks)]
+    await desks[0].post(logs[0].add(*GIVEN, opening("carl"), opening("dora")))
+    answers: list[Answer] = []
+
+    async def change() -> None:
+        for fee in range(1, 13):
+            asked = (
+                tariff_end() if fee % 4 == 0 else tariff("transfer", "debit", tier(f"0.{fee:02}"))
+            )
+            answers.extend(await desks[0].post(logs[0].add(asked)))
+            await asyncio.sleep(0)
+
+    async def pay(at: int, debit: str, credit: str) -> None:
+        for _ in range(24):
+            answers.extend(await desks[at].post(logs[at].add(transfer(debit, credit, "0.10"))))
+            await asyncio.sleep(0)
+
+    await asyncio.gather(change(), pay(1, "anna", "carl"), pay(2, "bert", "dora"))
+
+    charged = "0.00"
+    seen: set[str] = set()
+    firsts = [answer.decided for answer in answers if isinstance(answer, First)]
+    assert [told(answer) for answer in answers] == ["posted"] * (12 + 48)
+    for decided in sorted(firsts, key=lambda one: one.ledger_sequence):
+        if decided.type == "transfer":
+            shown = decided.ruling.shown
+            fees = [] if shown is None else shown.fields()["fees"]
+            assert [one.amount for one in fees] == ([] if charged == "0.00" else [charged])
+            seen.add(charged)
+            continue
+        tiers = decided.content().get("tiers")
+        charged = tiers[0]["fixed"] if isinstance(tiers, list) else "0.00"
+    assert len(seen) > 1
