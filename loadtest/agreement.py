@@ -17,9 +17,9 @@ import orjson
 
 from loadtest.lanes import Lanes, Position
 from loadtest.message import Message
+from loadtest.reference import days, holds
 from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read, time_us
-from loadtest.reference.holds import shown_of
 from loadtest.reference.model import Books
 from loadtest.reporting import Ledger
 from loadtest.views import First, view_differences
@@ -324,7 +324,9 @@ def _asked(command: Command) -> Answer:
     own = ("lines", "credit_amount", "credit_currency", "rate", "hold_transaction_id", "tariff")
     shown = {name: content[name] for name in own if name in content}
     if content["type"] == "hold.place":
-        shown = shown_of(content)
+        shown = holds.shown_of(content)
+    if content["type"] == "day.close":
+        shown = days.shown_of(content)
     cash = f"cash-{currency}" if content["type"] in ("deposit", "withdrawal") else None
     return Answer(
         type=content["type"],

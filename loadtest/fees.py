@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.lanes import in_internal
 from loadtest.pen import Account, Body
-from loadtest.record import Record, partition_of
+from loadtest.record import Record
 from loadtest.world import Script, World
 
 COUNTER = "counter"
@@ -56,13 +55,8 @@ def _set(
 def internal(
     world: World, body: Body, expect: str | None = "posted", partition: int | None = None
 ) -> Record:
-    """
-    Put a command into the internal topic, by the key that all tariffs share, so that they keep
-    their order, unless a partition is given.
-    """
-    partitions = world.pen.partitions
-    home = partition_of(KEY.encode(), partitions) if partition is None else partition
-    return world.pen.record(KEY, body, expect, partition=in_internal(home, partitions))
+    """Send by the key that all tariffs share, so that they keep their order."""
+    return world.internal(KEY, body, expect, partition)
 
 
 def charged(world: World) -> Script:

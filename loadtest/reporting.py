@@ -46,7 +46,7 @@ class Payment(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A row of `reporting.entries`; money as decimal strings."""
+    """A row of `reporting.entries`; money as decimal strings, dates as YYYY-MM-DD."""
 
     transaction_id: str
     line: int
@@ -55,6 +55,8 @@ class Entry(NamedTuple):
     amount: str
     currency: str
     balance_after: str
+    booking_date: str
+    value_date: str
 
 
 class Ledger(NamedTuple):
@@ -76,7 +78,8 @@ SELECT transaction_id::text, type, outcome, reason, amount::text, currency, debi
 FROM reporting.payments"""
 
 ENTRIES = """
-SELECT transaction_id::text, line, account, direction, amount::text, currency, balance_after::text
+SELECT transaction_id::text, line, account, direction, amount::text, currency,
+       balance_after::text, booking_date::text, value_date::text
 FROM reporting.entries"""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, fees, holds, late, money, ordinary, refused, terms
+from loadtest import broken, days, fees, holds, late, money, ordinary, refused, terms
 from loadtest.lanes import COMMAND_TOPICS
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
@@ -64,6 +64,9 @@ MIX: dict[Kind, int] = {
     fees.given_back: 60,
     fees.tariffs_refused: 20,
     fees.racing_tariffs: 30,
+    days.value_dated: 120,
+    days.late_for_the_day: 60,
+    days.days_refused: 10,
     refused.insufficient_funds: 500,
     refused.account_not_found: 300,
     refused.currency_mismatch: 300,
@@ -102,6 +105,7 @@ MIX: dict[Kind, int] = {
 
 UPSTREAM_COMMITTED = 300
 UPSTREAM_ABORTED = 200
+NEXT_DAY = 120
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -145,13 +149,17 @@ def generate(
     """Write the sample; `scale` shortens the mix, but every kind keeps two stories."""
     world = World(seed, accounts, partitions)
     lanes = len(COMMAND_TOPICS) * partitions
+    first_closing = days.first_closing(world)
     openings = [*world.opened_and_funded(), *fees.tariffs(world)]
     aborted = [_aborted(world) for _ in range(_scaled(UPSTREAM_ABORTED, scale))]
     committed = [world.posted_transfer()[-1] for _ in range(_scaled(UPSTREAM_COMMITTED, scale))]
     scripts = [kind(world) for kind, count in MIX.items() for _ in range(_scaled(count, scale))]
+    days.racing_closings(world)
+    next_day = days.next_day(world, _scaled(NEXT_DAY, scale))
     mix = list(_interleaved(scripts, world))
     half = len(mix) // 2
     phases = (
+        Phase("the first business date", (pack(first_closing, lanes),)),
         Phase("openings, first deposits and tariffs", (pack(openings, lanes),)),
         Phase(
             "the mix",
@@ -163,9 +171,10 @@ def generate(
             ),
         ),
         Phase(
-            "late and racing commands",
+            "late, racing and closing commands",
             (pack(_interleaved(world.late, world), lanes),),
         ),
+        Phase("the next business date", (pack(next_day, lanes),)),
     )
     return Sample(seed, accounts, partitions, phases, _expected(phases, world))
 

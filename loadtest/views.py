@@ -76,6 +76,7 @@ def _entries(digits: Mapping[str, int], firsts: Firsts, ledger: Ledger) -> Itera
                 major_of(entry.minor, digits.get(entry.currency, 0)),
                 entry.currency,
                 major_of(entry.balance_after, digits.get(entry.currency, 0)),
+                *map(str, first.answer.dates or ()),
             )
             for line, entry in enumerate(first.answer.entries, 1)
         ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import chain
 from random import Random
 
+from loadtest.lanes import in_internal
 from loadtest.pen import DIGITS, Account, Body, Pen
 from loadtest.record import Record, partition_of
 
@@ -137,6 +138,14 @@ class World:
         """Put all of a story into the account's partition, so that it happens in this order."""
         home = self.home(account)
         return [self.pen.record(account.name, body, ends, partition=home) for body, ends in told]
+
+    def internal(
+        self, key: str, body: Body, expect: str | None, partition: int | None = None
+    ) -> Record:
+        """Put a command into the internal topic, by its key unless a partition is given."""
+        partitions = self.pen.partitions
+        home = partition_of(key.encode(), partitions) if partition is None else partition
+        return self.pen.record(key, body, expect, partition=in_internal(home, partitions))
 
     # --- what moves
 

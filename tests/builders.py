@@ -184,6 +184,12 @@ def tariff_end(name: str = "t", **fields: Any) -> dict[str, Any]:
     return _document("tariff.end", {"tariff": name}, fields)
 
 
+def day_close(business_date: str, next_date: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Close a day; the following one is open then unless another is named."""
+    own = {"business_date": business_date, "next_date": next_date}
+    return _document("day.close", own, fields)
+
+
 def command_of(document: Document) -> Command:
     """Read a document, which must be a command."""
     command = DECODER.decode(json.dumps(document).encode())

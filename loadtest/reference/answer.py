@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -64,6 +65,9 @@ class Answer(NamedTuple):
 
     shown: Mapping[str, Any] = MappingProxyType({})
     """What only this type's outcomes show."""
+
+    dates: tuple[date, date] | None = None
+    """The booking date and the value date of its entries."""
 
 
 def sums_of(moves: Iterable[Move]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from loadtest.reference import fees
+from loadtest.reference import days, fees
 from loadtest.reference.amounts import AMOUNT_FORM, AMOUNT_MINOR_MAX, bare, major_of, minor_of
 from loadtest.reference.strict import parse
 
@@ -52,8 +52,13 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         {"for_channel", "product", "minimum", "maximum"},
     ),
     "tariff.end": ({"tariff"}, set()),
+    "day.close": ({"business_date"}, {"next_date"}),
 }
-INTERNAL = {"hold.expire", "tariff.set", "tariff.end"}
+INTERNAL = {"hold.expire", "tariff.set", "tariff.end", "day.close"}
+DATED = {"deposit", "withdrawal", "transfer", "payment", "reversal", "refund", "journal"}
+DATED |= {"fx.transfer", "hold.capture"}
+"""Types that may ask for a value date."""
+
 LINE_FIELDS = {"account", "direction", "amount", "currency"}
 LINES = range(2, 101)
 CAPTURES = ("amount", "capture_max")
@@ -69,7 +74,10 @@ KINDS = (*UNLIMITED, *OVERDRAWN, "savings", "term_deposit")
 REQUIRED = {"transaction_id", "type", "requested_at", "channel"}
 OPTIONAL = {"valid_until", "reference", "metadata"}
 FIELDS = {
-    type_: (REQUIRED | required, REQUIRED | required | OPTIONAL | optional)
+    type_: (
+        REQUIRED | required,
+        REQUIRED | required | OPTIONAL | optional | ({"value_date"} if type_ in DATED else set()),
+    )
     for type_, (required, optional) in OWN_FIELDS.items()
 }
 """Of each type the fields that it must have, and all that it may have."""
@@ -192,6 +200,7 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
         check = CHECKS.get(field)
         if check is not None and not check(value, digits):
             yield f"/{field}"
+    yield from days.faults(found)
     for field in _unfit_amounts(found, digits):
         yield f"/{field}"
     yield from _own_faults(found, type_, digits)
@@ -310,6 +319,10 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "remainder": lambda value, _: value in ("keep", "release"),
     "capture_max": _amount,
     "expires_at": lambda value, _: isinstance(value, str) and time_us(value) in YEARS_US,
+    **dict.fromkeys(
+        ("value_date", "business_date", "next_date"),
+        lambda value, _: days.date_of(value) is not None,
+    ),
     "requested_at": _time,
     "valid_until": _time,
     "channel": _form(CHANNEL_FORM),
@@ -347,6 +360,7 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
 def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]:
     """Bring every value into its one form, and leave out what only repeats a default."""
     content = {k: v for k, v in found.items() if k not in NO_CONTENT and v != {}}
+    days.leave_out_default(content)
     for field in ("transaction_id", "original_transaction_id", "hold_transaction_id"):
         if field in content:
             content[field] = content[field].lower()

@@ -8,11 +8,12 @@ answer must have been.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from loadtest.reference import fees, holds
+from loadtest.reference import days, fees, holds
 from loadtest.reference.amounts import major_of, minor_of
 from loadtest.reference.answer import Account, Answer, Entry, Move, sums_of
 from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command
@@ -53,6 +54,7 @@ class Books:
         self.holds: dict[str, holds.Hold] = {}
         self.tariffs: dict[str, fees.Tariff] = {}
         self.now_us = 0
+        self.open_day: date | None = None
 
     def decide(self, command: Command, decided_at_us: int) -> Answer:
         """Answer a command whose id has not been answered, and remember the answer."""
@@ -73,13 +75,15 @@ class Books:
             "hold.expire": partial(holds.free, self),
             "tariff.set": partial(fees.set_tariff, self),
             "tariff.end": partial(fees.end_tariff, self),
+            "day.close": partial(days.close, self),
         }
         self.now_us = decided_at_us
         rule = rules.get(command.content["type"], self._move)
         asked = command.content
         if command.amount_written is not None:
             asked = {**asked, "amount": command.amount_written}
-        answer = rule(asked, "expired" if expired else None)
+        open_day = self.open_day or days.today(decided_at_us)
+        answer = days.dated(asked, rule(asked, "expired" if expired else None), open_day)
         for entry in answer.entries:
             self.posted[entry.account] = entry.balance_after
         self.answers[command.transaction_id] = answer

@@ -63,6 +63,12 @@ async def holds(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     return _told("what is held follows from the holds", f"{counts['holds']:,} holds", wrong)
 
 
+async def dates(ledger: Snapshot, counts: dict[str, int]) -> Finding:
+    """Nothing was booked on a day after its closing, and no money counts from before it."""
+    wrong = await ledger.faults("wrong_dates")
+    return _told("closed days stay as they were", f"{counts['closings']:,} closings", wrong)
+
+
 async def ids(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     """Each transaction id was decided once; repeats and conflicts point at that decision."""
     wrong = [

@@ -53,6 +53,7 @@ async def verify(
                 books.chains,
                 books.terms,
                 books.holds,
+                books.dates,
                 books.ids,
                 books.reversals,
             ):

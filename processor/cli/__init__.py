@@ -10,6 +10,7 @@ import click
 
 from processor import __version__
 from processor.cli.books import account, payment
+from processor.cli.days import day_end
 from processor.cli.operate import config, migrate, position, topics, worker
 from processor.cli.reads import balance, statement, trial_balance
 from processor.cli.talk import outcomes, send
@@ -51,6 +52,7 @@ for command in (
     balance,
     statement,
     trial_balance,
+    day_end,
     tariffs,
     verify,
     position,

@@ -126,6 +126,10 @@ def remark(event: Mapping[str, Any]) -> str:
         f"fee {one['amount']} {one['currency']} from {one['account']}"
         for one in event.get("fees") or ()
     ]
+    if event.get("late"):
+        said.append(f"late, counts from {event['value_date']}")
+    if event.get("business_date") and event["outcome"] == "posted":
+        said.append(f"{event['business_date']} closed, {event['next_date']} open")
     if event.get("pointer"):
         said.append(f"at {event['pointer']}")
     if event.get("repeat"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ READ_TIMEOUT_MS: Final = 1_800_000
 
 ENTRY_FIELDS: Final = (
     "booked_at",
+    "booking_date",
     "value_date",
     "type",
     "direction",
@@ -224,23 +226,34 @@ def trial_balance(*, at: str | None, by: str, chosen: str) -> None:
     Reads every posting. Exit status 1 where the sides differ.
     """
     moment = None if at is None else moment_of(at, "--at")
+    sys.exit(0 if asyncio.run(_trial_balance(moment, by, chosen)) else 1)
+
+
+async def _trial_balance(moment: datetime | None, by: str, chosen: str) -> bool:
+    from processor.ledger import reads  # noqa: PLC0415 - as above
+
+    rows = reads.trial_balance(_access("trial-balance"), moment, by=by)
+    head = {"at": None if moment is None else written(moment)}
+    return await show_trial_balance(rows, head, by, chosen)
+
+
+async def show_trial_balance(
+    opening: AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]],
+    head: Mapping[str, Any],
+    by: str,
+    chosen: str,
+) -> bool:
+    """Print a trial balance, and whether both sides are equal in each currency; give that."""
     fields, columns = _TRIAL_BALANCES[by]
     writer = writer_of(chosen, "rows", (*fields, *_SUM_FIELDS), (*columns, *_SUMS))
-    sums = asyncio.run(_trial_balance(moment, by, writer))
+    sums = TrialSums()
+    async with opening as rows:
+        writer.begin(head)
+        async for row in rows:
+            writer.row(row)
+            sums.add(row)
     writer.end(sums.foot() if chosen == "json" else {})
     if chosen == "table" or not sums.hold:
         for line in sums.lines():
             click.echo(line, err=chosen != "table")
-    sys.exit(0 if sums.hold else 1)
-
-
-async def _trial_balance(moment: datetime | None, by: str, writer: Writer) -> TrialSums:
-    from processor.ledger import reads  # noqa: PLC0415 - as above
-
-    sums = TrialSums()
-    async with reads.trial_balance(_access("trial-balance"), moment, by=by) as rows:
-        writer.begin({"at": None if moment is None else written(moment)})
-        async for row in rows:
-            writer.row(row)
-            sums.add(row)
-    return sums
+    return sums.hold

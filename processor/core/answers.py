@@ -9,14 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
-from processor.core.books import Books, Decided, Source
+from processor.core.books import Books, Decided, Ruling, Source
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command, content
+from processor.core.dates import Dates
 from processor.core.decode import Invalid
 from processor.core.fingerprint import Difference, differences
 from processor.core.reasons import Reason
 from processor.core.rules import NO_RULES, Rules
+from processor.core.shown import Shown
 
 
 class Record(Protocol):
@@ -117,7 +120,8 @@ def decide_all(
     """
     answers: list[Answer] = []
     decided = books.decided
-    books.now_us, books.rules = clock.now_us, clock.rules
+    books.now_us, books.rules, books.today = clock.now_us, clock.rules, clock.now[:10]
+    books.date_from_here()
     for arrival in arrivals:
         asked = arrival.asked
         if isinstance(asked, Invalid):
@@ -140,8 +144,15 @@ def _decide(
     command: Command, source: Source, books: Books, clock: Clock, ledger_sequence: int
 ) -> Decided:
     valid_until_us = command.valid_until_us
-    late = valid_until_us is not None and clock.now_us > valid_until_us
-    ruling = CATALOGUE[type(command)].decide(command, books, Reason.EXPIRED if late else None)
+    expired = valid_until_us is not None and clock.now_us > valid_until_us
+    refused = Reason.EXPIRED if expired else None
+    value_date = getattr(command, "value_date", None)
+    if value_date is not None:
+        ruling = _decide_dated(command, books, refused, value_date)
+    else:
+        ruling = CATALOGUE[type(command)].decide(command, books, refused)
+        if ruling.changes_rules:
+            books.date_from_here()
     return Decided(
         command.transaction_id,
         command.TYPE,
@@ -153,6 +164,22 @@ def _decide(
         ruling,
         command,
     )
+
+
+def _decide_dated(
+    command: Command, books: Books, refused: Reason | None, value_date: str
+) -> Ruling:
+    """
+    Decide a command that asks for a value date. A day that is closed stays as it is: what asks for
+    one counts from the open day on, and its outcome says that it is late.
+    """
+    ordinary = books.dates
+    open_date = ordinary.booking_date
+    books.dates = Dates(open_date, max(value_date, open_date))
+    ruling = CATALOGUE[type(command)].decide(command, books, refused)
+    dated, books.dates = books.dates.value_date, ordinary
+    shown = replace(ruling.shown or Shown(), value_date=dated, late=value_date < open_date)
+    return replace(ruling, shown=shown)
 
 
 class RecordedAnswer(msgspec.Struct, frozen=True, gc=False):

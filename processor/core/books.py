@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from processor.core.commands import Command, content
+from processor.core.dates import UNDATED, Dates
 from processor.core.own_accounts import CASH_PREFIX, currency_of_own, kind_of_own
 from processor.core.rules import NO_RULES
 from processor.core.shown import Shown
@@ -63,7 +64,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     units).
 
     `reference` is a line's own text, None for the command's. `overdraws` where the debit account
-    may be below its limit afterwards.
+    may be below its limit afterwards. `dates` are the days that it belongs to.
     """
 
     debit: Account
@@ -71,6 +72,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     amount: int
     debit_balance: int
     credit_balance: int
+    dates: Dates = UNDATED
     original_transaction_id: str | None = None
     reference: str | None = None
     overdraws: bool = False
@@ -200,6 +202,13 @@ class Books:
 
         self.rules = NO_RULES
         """The bank's rules, as earlier commands of the batch have left them."""
+
+        self.today = UNDATED.booking_date
+        """The UTC date of the decisions, which is the open one until a day is closed."""
+
+        self.dates = UNDATED
+        """The days of what is posted now."""
+
         self.opened: dict[str, Opened] = {}
 
     def account(self, name: str) -> Account | None:
@@ -237,7 +246,12 @@ class Books:
             self.make_row(credit)
         debit.posted -= amount
         credit.posted += amount
-        return Posting(debit, credit, amount, debit.posted, credit.posted)
+        return Posting(debit, credit, amount, debit.posted, credit.posted, self.dates)
+
+    def date_from_here(self) -> None:
+        """Date what is posted from here on as the rules say."""
+        open_date = self.rules.open_date or self.today
+        self.dates = Dates(open_date, open_date)
 
     def give_back(self, original: str, amount: int) -> None:
         """Count what was given back of an original."""

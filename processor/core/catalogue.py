@@ -29,7 +29,9 @@ from processor.core.commands import (
     Transfer,
     Withdrawal,
 )
+from processor.core.day_commands import DayClose
 from processor.core.decisions import (
+    days,
     exchange,
     hold,
     journal,
@@ -96,4 +98,5 @@ CATALOGUE: dict[type[Command], Rule] = {
     HoldExpire: Rule(hold.decide_expire, hold.as_asked, hold_of=hold.hold_of),
     TariffSet: Rule(tariffs.decide_set, tariffs.as_asked_set, changes_rules=True),
     TariffEnd: Rule(tariffs.decide_end, tariffs.as_asked_end, changes_rules=True),
+    DayClose: Rule(days.decide_close, days.as_asked_close, changes_rules=True),
 }

@@ -121,12 +121,18 @@ class AccountClose(Command, frozen=True, gc=False):
 
 
 class Movement(Command, frozen=True, gc=False):
-    """Move money from the debit to the credit account; defaults are filled in."""
+    """
+    Move money from the debit to the credit account; defaults are filled in.
+
+    `value_date` is the day from which on it is to count, None for the day of its booking; the same
+    in every command that moves money.
+    """
 
     debit_account: str
     credit_account: str
     amount_minor: int
     currency: str
+    value_date: str | None = None
 
     CASH_SIDE: ClassVar[str | None] = None
     """The side that is the currency's cash account where it isn't given."""
@@ -138,6 +144,7 @@ class Movement(Command, frozen=True, gc=False):
             "credit_account": self.credit_account,
             "amount": to_major(self.amount_minor, DIGITS[self.currency]),
             "currency": self.currency,
+            "value_date": self.value_date,
         }
         if self.CASH_SIDE is not None and own[self.CASH_SIDE] == CASH_PREFIX + self.currency:
             del own[self.CASH_SIDE]
@@ -182,6 +189,7 @@ class GivesBack(Command, frozen=True, gc=False):
     original_transaction_id: str
     amount: str | None
     overdraws: bool
+    value_date: str | None = None
 
     def own_content(self) -> dict[str, object]:
         """Leave out needless zeros: "125.50" and "125.5" are the same content."""
@@ -189,6 +197,7 @@ class GivesBack(Command, frozen=True, gc=False):
             "original_transaction_id": self.original_transaction_id,
             "amount": None if self.amount is None else without_needless_zeros(self.amount),
             "on_shortfall": OVERDRAW if self.overdraws else None,
+            "value_date": self.value_date,
         }
 
 
@@ -233,6 +242,7 @@ class Journal(Command, frozen=True, gc=False):
 
     lines: tuple[JournalLine, ...]
     overdraws: bool
+    value_date: str | None = None
 
     TYPE: ClassVar[str] = "journal"
 
@@ -241,6 +251,7 @@ class Journal(Command, frozen=True, gc=False):
         return {
             "lines": [line.content() for line in self.lines],
             "on_shortfall": OVERDRAW if self.overdraws else None,
+            "value_date": self.value_date,
         }
 
 
@@ -261,6 +272,7 @@ class FxTransfer(Command, frozen=True, gc=False):
     credit_currency: str
     rate: str
     fixed_side: str
+    value_date: str | None = None
 
     TYPE: ClassVar[str] = "fx.transfer"
 
@@ -275,6 +287,7 @@ class FxTransfer(Command, frozen=True, gc=False):
             "credit_currency": self.credit_currency,
             "rate": self.rate,
             "fixed_side": None if self.fixed_side == "debit" else self.fixed_side,
+            "value_date": self.value_date,
         }
 
 

@@ -67,12 +67,17 @@ class HoldCapture(OnHold, frozen=True, gc=False):
     """Take all or part of a hold. `releases` where what is not taken is freed."""
 
     releases: bool
+    value_date: str | None = None
 
     TYPE: ClassVar[str] = "hold.capture"
 
     def own_content(self) -> dict[str, object]:
         """Leave out that the remainder is kept, which is the default."""
-        return {**super().own_content(), "remainder": RELEASE if self.releases else None}
+        return {
+            **super().own_content(),
+            "remainder": RELEASE if self.releases else None,
+            "value_date": self.value_date,
+        }
 
 
 class HoldRelease(OnHold, frozen=True, gc=False):

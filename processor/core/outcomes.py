@@ -91,6 +91,10 @@ class DetailedOutcomeEvent(OutcomeEvent, frozen=True, gc=False):
     captured: str | msgspec.UnsetType = msgspec.UNSET
     fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
     tariff: str | msgspec.UnsetType = msgspec.UNSET
+    value_date: str | msgspec.UnsetType = msgspec.UNSET
+    late: bool | msgspec.UnsetType = msgspec.UNSET
+    business_date: str | msgspec.UnsetType = msgspec.UNSET
+    next_date: str | msgspec.UnsetType = msgspec.UNSET
     pointer: str | msgspec.UnsetType = msgspec.UNSET
     first: FirstView | msgspec.UnsetType = msgspec.UNSET
 

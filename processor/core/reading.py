@@ -39,6 +39,8 @@ from processor.core.commands import (
     without_needless_zeros,
 )
 from processor.core.currencies import DIGITS
+from processor.core.dates import day_after
+from processor.core.day_commands import DayClose
 from processor.core.fingerprint import fingerprint
 from processor.core.hold_commands import (
     RELEASE,
@@ -103,10 +105,12 @@ def _read_movement(kind: type[Movement], document: Document) -> Movement | Misfi
         credit_hashed = ""
     metadata_hashed = "" if metadata is None else f'"metadata":{_json(metadata)},'
     reference_hashed = "" if reference is None else f'"reference":{_json(reference)},'
+    value_date = document.get("value_date")
+    value_date_hashed = "" if value_date is None else f',"value_date":"{value_date}"'
     hashed = (
         f'{{"amount":"{amount}","channel":"{channel}",{credit_hashed}"currency":"{currency}",'
         f'{debit_hashed}{metadata_hashed}{reference_hashed}"transaction_id":"{transaction_id}",'
-        f'"type":"{kind.TYPE}"}}'
+        f'"type":"{kind.TYPE}"{value_date_hashed}}}'
     )
     return kind(
         transaction_id,
@@ -120,6 +124,7 @@ def _read_movement(kind: type[Movement], document: Document) -> Movement | Misfi
         credit,
         amount_minor,
         currency,
+        value_date,
     )
 
 
@@ -157,7 +162,7 @@ def _read_giving_back(kind: type[GivesBack], document: Document) -> GivesBack | 
     if amount is not None and without_needless_zeros(amount) == "0":
         return Misfit("/amount", "not above zero")
     own = (document["original_transaction_id"].lower(), amount, _overdraws(document))
-    return _read(kind, document, own)
+    return _read(kind, document, (*own, document.get("value_date")))
 
 
 def _overdraws(document: Document) -> bool:
@@ -178,7 +183,8 @@ def _read_journal(document: Document) -> Journal | Misfit:
     uneven = sorted(currency for currency, sum_minor in sums.items() if sum_minor)
     if uneven:
         return Misfit("/lines", f"debits and credits in {uneven[0]} are not equal")
-    return _read(Journal, document, (tuple(lines), _overdraws(document)))
+    own = (tuple(lines), _overdraws(document), document.get("value_date"))
+    return _read(Journal, document, own)
 
 
 def _read_fx_transfer(document: Document) -> FxTransfer | Misfit:
@@ -211,6 +217,7 @@ def _read_fx_transfer(document: Document) -> FxTransfer | Misfit:
         credit_currency,
         without_needless_zeros(rate),
         fixed_side,
+        document.get("value_date"),
     )
     return _read(FxTransfer, document, own)
 
@@ -289,7 +296,8 @@ def _read_on_hold(document: Document, kind: type[OnHold], *own: object) -> OnHol
 
 
 def _read_hold_capture(document: Document) -> OnHold | Misfit:
-    return _read_on_hold(document, HoldCapture, document.get("remainder") == RELEASE)
+    releases = document.get("remainder") == RELEASE
+    return _read_on_hold(document, HoldCapture, releases, document.get("value_date"))
 
 
 def _read_hold_release(document: Document) -> OnHold | Misfit:
@@ -353,6 +361,16 @@ def _read_tariff_end(document: Document) -> TariffEnd | Misfit:
     return _read(TariffEnd, document, (document["tariff"],))
 
 
+def _read_day_close(document: Document) -> DayClose | Misfit:
+    day = document["business_date"]
+    next_date = document.get("next_date") or day_after(day)
+    if next_date is None:
+        return Misfit("/business_date", "no day follows")
+    if next_date <= day:
+        return Misfit("/next_date", "not later than the business date")
+    return _read(DayClose, document, (day, next_date))
+
+
 Reader = Callable[[Document], Command | Misfit]
 
 READERS: Final[Mapping[str, Reader]] = {
@@ -375,5 +393,6 @@ READERS: Final[Mapping[str, Reader]] = {
     HoldExpire.TYPE: _read_hold_expire,
     TariffSet.TYPE: _read_tariff_set,
     TariffEnd.TYPE: _read_tariff_end,
+    DayClose.TYPE: _read_day_close,
 }
 """How a document of each type becomes a command."""

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     HOLD_NOT_EXPIRED = "hold_not_expired"
     TARIFF_NOT_FOUND = "tariff_not_found"
     TARIFF_OVERLAPS = "tariff_overlaps"
+    DAY_NOT_OPEN = "day_not_open"
     ACCOUNT_NOT_FOUND = "account_not_found"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_FROZEN = "account_frozen"

@@ -1,5 +1,5 @@
 """
-The bank's rules that commands change: which fees are charged.
+The bank's rules that commands change: which fees are charged, which day is open.
 
 Everybody decides by the same rules at the same place of the ledger's order: a batch that changes
 them waits for those in flight, and those behind it wait for it.
@@ -69,10 +69,20 @@ class Tariff(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The rules at a place of the ledger's order; `version` is the sequence of the last change."""
+    """
+    The rules at a place of the ledger's order; `version` is the sequence of the last change.
+
+    `open_date` is the open business date, None where no day was ever closed: then it is the UTC
+    date of each decision.
+    """
 
     version: int = 0
     tariffs: Mapping[Scope, Tariff] = MappingProxyType({})
+    open_date: str | None = None
+
+    def with_open_date(self, open_date: str) -> Rules:
+        """Book on another day from here on."""
+        return replace(self, open_date=open_date)
 
     def with_tariff(self, tariff: Tariff) -> Rules:
         """Charge by a tariff from here on, instead of one of its name."""

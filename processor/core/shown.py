@@ -50,6 +50,10 @@ class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     captured: str | msgspec.UnsetType = msgspec.UNSET
     fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
     tariff: str | msgspec.UnsetType = msgspec.UNSET
+    value_date: str | msgspec.UnsetType = msgspec.UNSET
+    late: bool | msgspec.UnsetType = msgspec.UNSET
+    business_date: str | msgspec.UnsetType = msgspec.UNSET
+    next_date: str | msgspec.UnsetType = msgspec.UNSET
 
     def fields(self) -> dict[str, Any]:
         """Give what is set, by its name."""

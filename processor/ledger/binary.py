@@ -20,6 +20,7 @@ from typing import Final
 from processor.core.answers import First
 from processor.core.books import Holding, Ruling
 from processor.core.commands import Command, id_bytes
+from processor.core.dates import UNDATED
 from processor.core.fingerprint import FINGERPRINT_VERSION
 from processor.ledger.rows import details_of, metadata_of, shown_of
 
@@ -63,6 +64,7 @@ POSTING_COLUMNS: Final = (
     "value_date",
     "line",
     "overdraws",
+    "booking_date",
     "currency",
     "type",
     "channel",
@@ -75,8 +77,8 @@ POSTING_COLUMNS: Final = (
     "held",
     "released",
 )
-_POSTING: Final = Struct(">hiqiqi16siiiqiqiqiqiqiqiiihi?")
-"""The columns up to `overdraws`, each after its length."""
+_POSTING: Final = Struct(">hiqiqi16siiiqiqiqiqiqiqiiihi?ii")
+"""The columns up to `booking_date`, each after its length."""
 
 _NO_HOLD: Final = 3 * NULL
 _HOLDING: Final = Struct(">i16siqiq")
@@ -115,8 +117,11 @@ def transactions(firsts: Sequence[First], now: datetime) -> bytes:
 
 def postings(firsts: Sequence[First], now: datetime) -> bytes:
     """Encode rows of ledger.posting, of answers whose money moved."""
-    pack, at, value_date = _POSTING.pack, _microseconds(now), (now.date() - _EPOCH_DATE).days
+    pack, at = _POSTING.pack, _microseconds(now)
     parts: list[bytes] = []
+    # Nearly all have the same dates: one look at them serves for those that follow.
+    known = UNDATED
+    booking_date, value_date = _days(known.booking_date), _days(known.value_date)
     for first in firsts:
         one = first.decided
         source, ruling, command = one.source, one.ruling, one.command
@@ -126,9 +131,12 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
         for moved in ruling.postings:
             line += 1  # noqa: SIM113 - most have one line, and enumerate costs more than they do
             original, reference = moved.original_transaction_id, moved.reference
+            if moved.dates is not known:
+                known = moved.dates
+                booking_date, value_date = _days(known.booking_date), _days(known.value_date)
             # fmt: off
             row = pack(
-                24,
+                25,
                 8, one.ledger_sequence,
                 8, at,
                 16, transaction_id,
@@ -142,6 +150,7 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
                 4, value_date,
                 2, line,
                 1, moved.overdraws,
+                4, booking_date,
             )
             # fmt: on
             parts += (
@@ -172,6 +181,11 @@ def _of_first_line(ruling: Ruling, command: Command) -> bytes:
 def _holding(holding: Holding) -> bytes:
     hold_id = id_bytes(holding.hold_transaction_id)
     return _HOLDING.pack(16, hold_id, 8, holding.held, 8, holding.released)
+
+
+@lru_cache(maxsize=WORDS_MAX)
+def _days(day: str) -> int:
+    return (date.fromisoformat(day) - _EPOCH_DATE).days
 
 
 def _microseconds(moment: datetime) -> int:

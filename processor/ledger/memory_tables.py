@@ -24,6 +24,7 @@ from processor.core.books import (
     Opened,
     Posting,
 )
+from processor.core.day_commands import DayClose
 from processor.core.hold_commands import HoldPlace
 from processor.core.own_accounts import CLEARING
 from processor.core.rule_commands import TariffEnd, TariffSet
@@ -53,6 +54,8 @@ class Entry(msgspec.Struct, frozen=True):
     credit_balance: int
     currency: str
     original_transaction_id: str | None
+    booking_date: str
+    value_date: str
 
 
 class Tables:
@@ -106,6 +109,11 @@ class Tables:
             raise refused("posting_moves_money", CHECK)
         if debit_id == credit_id:
             raise refused("posting_has_two_sides", CHECK)
+        open_date, dates = self.rules[-1].open_date, posting.dates
+        if open_date is not None and (
+            dates.booking_date != open_date or dates.value_date < open_date
+        ):
+            raise refused("period_is_open", CHECK)
         self._move(posting.debit.name, currency, -posting.amount)
         self._move(posting.credit.name, currency, posting.amount)
         if posting.overdraws:
@@ -124,6 +132,8 @@ class Tables:
             posting.credit_balance,
             currency,
             original,
+            posting.dates.booking_date,
+            posting.dates.value_date,
         )
         self.insert(self.entries, (decided.transaction_id, line), entry, "posting_once")
 
@@ -182,6 +192,10 @@ class Tables:
             rules = rules.with_tariff(decided.command.tariff)
         elif isinstance(decided.command, TariffEnd):
             rules = rules.without(decided.command.tariff)
+        elif isinstance(decided.command, DayClose):
+            if rules.open_date not in (None, decided.command.business_date):
+                raise refused("days_follow", CHECK)
+            rules = rules.with_open_date(decided.command.next_date)
         self.rules.append(replace(rules, version=decided.ledger_sequence))
         self._undo.append(lambda: self.rules.__delitem__(-1))
 

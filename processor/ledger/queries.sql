@@ -103,7 +103,7 @@ SELECT moment AS now,
 FROM clock_timestamp() AS moment;
 
 -- name: rules
--- All that was said about each tariff last.
+-- All that was said about each tariff last; and, as it names no tariff, the last closing of a day.
 SELECT DISTINCT ON (details::jsonb ->> 'tariff') ledger_sequence, type, details
 FROM ledger.account_change WHERE changes_rules
 ORDER BY details::jsonb ->> 'tariff', ledger_sequence DESC;

@@ -134,9 +134,26 @@ async def trial_balance(
     access: ConnectionSettings, moment: datetime | None, *, by: str
 ) -> AsyncIterator[AsyncIterator[Row]]:
     """Open the trial balance at a moment, None being now: rows by `kind` or by `account`."""
+    async with _opened(access, f"trial_balance_by_{by}", moment) as rows:
+        yield rows
+
+
+@asynccontextmanager
+async def trial_balance_of_day(
+    access: ConnectionSettings, day: str
+) -> AsyncIterator[AsyncIterator[Row]]:
+    """Open the trial balance of a business date: rows by kind."""
+    async with _opened(access, "trial_balance_of_day", date.fromisoformat(day)) as rows:
+        yield rows
+
+
+@asynccontextmanager
+async def _opened(
+    access: ConnectionSettings, name: str, *arguments: Any
+) -> AsyncIterator[AsyncIterator[Row]]:
     async with snapshot(access) as connection:
         with explained():
-            cursor = await connection.cursor(SQL[f"trial_balance_by_{by}"], moment)
+            cursor = await connection.cursor(SQL[name], *arguments)
             first = await cursor.fetch(CHUNK_ROWS)
         yield _rows(cursor, first)
 

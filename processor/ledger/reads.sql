@@ -17,8 +17,9 @@ SELECT reporting.balance_at_value_date($1, $2);
 
 -- name: statement
 SELECT to_char(booked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS booked_at,
-       value_date::text, type, direction, amount::text, currency, balance_after::text,
-       counter_account, reference, transaction_id::text, line, ledger_sequence, cursor
+       booking_date::text, value_date::text, type, direction, amount::text, currency,
+       balance_after::text, counter_account, reference, transaction_id::text, line,
+       ledger_sequence, cursor
 FROM reporting.statement($1, $2, coalesce($3::timestamptz, 'infinity'), $4, $5);
 
 -- name: trial_balance_by_kind
@@ -32,3 +33,9 @@ SELECT currency, code, kind, account, debits::text, credits::text,
        debit_balance::text, credit_balance::text
 FROM reporting.trial_balance_of_accounts(coalesce($1::timestamptz, 'infinity'))
 ORDER BY currency, code, account;
+
+-- name: trial_balance_of_day
+SELECT currency, code, kind, class, normal_side, accounts, debits::text, credits::text,
+       debit_balance::text, credit_balance::text
+FROM reporting.trial_balance_of_day($1)
+ORDER BY currency, code;

@@ -20,6 +20,8 @@ from processor.core.commands import (
     Withdrawal,
 )
 from processor.core.currencies import DIGITS
+from processor.core.dates import day_after
+from processor.core.day_commands import DayClose
 from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
 from processor.core.hold_commands import HoldPlace
@@ -156,6 +158,11 @@ def rules_of(found: Sequence[Mapping[str, Any]]) -> Rules:
             tariff = tariff_of(orjson.loads(row["details"]))
             assert isinstance(tariff, Tariff), "what was set was read before"
             rules = rules.with_tariff(tariff)
+        elif row["type"] == DayClose.TYPE:
+            said = orjson.loads(row["details"])
+            next_date = said.get("next_date") or day_after(said["business_date"])
+            assert next_date is not None, "a day follows, or it would not have been closed"
+            rules = rules.with_open_date(next_date)
     return rules
 
 
@@ -307,9 +314,9 @@ def metadata_of(command: Command) -> str | None:
 def details_of(command: Command) -> str | None:
     """
     Give as JSON what the columns do not hold of a command's content; a movement is held by them
-    whole.
+    whole, unless it asks for a value date: the column has the one that it got.
     """
-    if isinstance(command, Movement):
+    if isinstance(command, Movement) and command.value_date is None:
         return None
     own = {name: value for name, value in command.own_content().items() if value is not None}
     if isinstance(command, Journal):

@@ -33,6 +33,34 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.apply_closing() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    own record;
+    last record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('ledger.rules'));
+    SELECT said.closed, coalesce(said.next, said.closed + 1) AS next INTO own
+    FROM (
+        SELECT (NEW.details::jsonb ->> 'business_date')::date AS closed,
+               (NEW.details::jsonb ->> 'next_date')::date AS next
+    ) AS said;
+    SELECT closing.ledger_sequence, closing.next_date INTO last
+    FROM closing ORDER BY closing.ledger_sequence DESC LIMIT 1;
+    IF last.next_date <> own.closed OR last.ledger_sequence > NEW.ledger_sequence THEN
+        RAISE EXCEPTION 'only the open day % can be closed', last.next_date
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'days_follow';
+    END IF;
+    IF EXISTS (SELECT FROM posting WHERE posting.ledger_sequence > NEW.ledger_sequence) THEN
+        RAISE EXCEPTION 'something is posted behind this closing'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'closing_is_last';
+    END IF;
+    INSERT INTO closing VALUES (NEW.ledger_sequence, own.closed, own.next);
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.apply_holds() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -96,7 +124,33 @@ DECLARE
     unmoved bigint;
     unregistered bigint;
     unfounded bigint;
+    last record;
+    are_wrong boolean;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('ledger.rules'));
+    SELECT closing.next_date, closing.xmin = pg_current_xact_id()::xid AS is_own INTO last
+    FROM closing ORDER BY closing.ledger_sequence DESC LIMIT 1;
+    IF NOT FOUND THEN
+        are_wrong := false;
+    ELSIF NOT last.is_own THEN
+        SELECT min(booking_date) <> last.next_date OR max(booking_date) <> last.next_date
+               OR min(value_date) < last.next_date
+        INTO are_wrong FROM added;
+    ELSE
+        SELECT bool_or(added.booking_date <> open.next_date OR added.value_date < open.next_date)
+        INTO are_wrong
+        FROM added CROSS JOIN LATERAL (
+            SELECT closing.next_date FROM closing
+            WHERE closing.ledger_sequence < added.ledger_sequence
+               OR closing.xmin <> pg_current_xact_id()::xid
+            ORDER BY closing.ledger_sequence DESC LIMIT 1
+        ) AS open;
+    END IF;
+    IF are_wrong THEN
+        RAISE EXCEPTION 'a posting is not booked on the day that is open'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'period_is_open';
+    END IF;
+
     IF EXISTS (SELECT FROM added WHERE overdraws OR hold_transaction_id IS NOT NULL) THEN
         WITH capture AS (
             SELECT hold_transaction_id, debit_account_id, sum(held)::bigint AS held,
@@ -439,7 +493,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, after text DEFAULT NULL::text, page_size bigint DEFAULT NULL::bigint) RETURNS TABLE(booked_at timestamp with time zone, value_date date, type text, direction text, amount numeric, currency text, balance_after numeric, counter_account text, reference text, transaction_id uuid, line integer, ledger_sequence bigint, cursor text)
+CREATE FUNCTION reporting.statement(account text, from_moment timestamp with time zone, to_moment timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, after text DEFAULT NULL::text, page_size bigint DEFAULT NULL::bigint) RETURNS TABLE(booked_at timestamp with time zone, booking_date date, value_date date, type text, direction text, amount numeric, currency text, balance_after numeric, counter_account text, reference text, transaction_id uuid, line integer, ledger_sequence bigint, cursor text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
@@ -464,7 +518,7 @@ BEGIN
         start_line := parts[3];
     END IF;
     RETURN QUERY
-    SELECT entry.decided_at, entry.value_date, entry.type,
+    SELECT entry.decided_at, entry.booking_date, entry.value_date, entry.type,
            CASE entry.side WHEN 1 THEN 'debit' ELSE 'credit' END,
            reporting.major(entry.amount, own_digits), entry.currency,
            reporting.major(entry.balance, own_digits),
@@ -531,6 +585,68 @@ CREATE FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time z
            reporting.major(greatest(-standing.balance, 0), standing.digits),
            reporting.major(greatest(standing.balance, 0), standing.digits)
     FROM standing JOIN ledger.account_kind USING (kind)
+$$;
+
+CREATE FUNCTION reporting.trial_balance_of_accounts_of_day(day date) RETURNS TABLE(account text, currency text, kind text, code text, class text, normal_side text, debits numeric, credits numeric, debit_balance numeric, credit_balance numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+    WITH moved AS (
+        SELECT side.account_id, sum(side.debits) AS debits, sum(side.credits) AS credits,
+               sum(side.later) AS later
+        FROM (
+            SELECT debit_account_id AS account_id,
+                   sum(amount) FILTER (WHERE booking_date <= day) AS debits,
+                   NULL::numeric AS credits,
+                   -sum(amount) FILTER (WHERE booking_date > day) AS later
+            FROM ledger.posting GROUP BY 1
+            UNION ALL
+            SELECT credit_account_id, NULL, sum(amount) FILTER (WHERE booking_date <= day),
+                   sum(amount) FILTER (WHERE booking_date > day)
+            FROM ledger.posting GROUP BY 1
+        ) AS side
+        GROUP BY 1
+    ), ended AS (
+        -- When the day ended: with its closing, that of the day before where it was no business
+        -- day, by UTC before the first closing. The open one has not.
+        SELECT coalesce(
+            (SELECT closed.closed_at FROM reporting.closed_days AS closed
+             WHERE closed.business_date <= day AND day < closed.next_date),
+            CASE WHEN EXISTS (SELECT FROM closing WHERE closing.business_date <= day)
+                 THEN 'infinity'
+                 ELSE (day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 microsecond' END
+        ) AS moment
+    ), standing AS (
+        SELECT account.name::text AS account, account.currency, account.kind, currency.digits,
+               coalesce(moved.debits, 0) AS debits, coalesce(moved.credits, 0) AS credits,
+               account.posted - coalesce(moved.later, 0) AS balance
+        FROM ledger.account
+        JOIN ledger.currency ON currency.code = account.currency
+        CROSS JOIN ended
+        LEFT JOIN moved USING (account_id)
+        WHERE account.opened_at <= ended.moment
+           OR moved.debits IS NOT NULL OR moved.credits IS NOT NULL
+    )
+    SELECT standing.account, standing.currency, standing.kind, account_kind.code,
+           account_kind.class, account_kind.normal_side,
+           reporting.major(standing.debits, standing.digits),
+           reporting.major(standing.credits, standing.digits),
+           reporting.major(greatest(-standing.balance, 0), standing.digits),
+           reporting.major(greatest(standing.balance, 0), standing.digits)
+    FROM standing JOIN ledger.account_kind USING (kind)
+$$;
+
+CREATE FUNCTION reporting.trial_balance_of_day(day date) RETURNS TABLE(currency text, kind text, code text, class text, normal_side text, accounts bigint, debits numeric, credits numeric, debit_balance numeric, credit_balance numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+    SELECT one.currency, one.kind, one.code, one.class, one.normal_side, count(*),
+           sum(one.debits), sum(one.credits),
+           round(greatest(sum(one.debit_balance - one.credit_balance), 0), known.digits),
+           round(greatest(sum(one.credit_balance - one.debit_balance), 0), known.digits)
+    FROM reporting.trial_balance_of_accounts_of_day(day) AS one
+    JOIN ledger.currency AS known ON known.code = one.currency
+    GROUP BY 1, 2, 3, 4, 5, known.digits
 $$;
 
 CREATE TABLE ledger.account (
@@ -615,6 +731,13 @@ CREATE TABLE ledger.account_kind (
     CONSTRAINT account_kind_normal_side_check CHECK ((normal_side = ANY (ARRAY['debit'::text, 'credit'::text])))
 );
 
+CREATE TABLE ledger.closing (
+    ledger_sequence bigint NOT NULL,
+    business_date date NOT NULL,
+    next_date date NOT NULL,
+    CONSTRAINT days_go_forward CHECK ((next_date > business_date))
+);
+
 CREATE TABLE ledger.conflict (
     source_id integer NOT NULL,
     source_offset bigint NOT NULL,
@@ -675,6 +798,7 @@ CREATE TABLE ledger.posting (
     hold_transaction_id uuid,
     held bigint,
     released bigint,
+    booking_date date DEFAULT ((transaction_timestamp() AT TIME ZONE 'UTC'::text))::date NOT NULL,
     CONSTRAINT capture_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) AND (held IS NULL) AND (released IS NULL)) OR ((hold_transaction_id IS NOT NULL) AND (held IS NOT NULL) AND (released IS NOT NULL) AND (held <= 0) AND (released >= 0)))),
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
     CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
@@ -695,7 +819,8 @@ CREATE VIEW ledger.entry AS
     posting.currency,
     posting.type,
     posting.reference,
-    posting.transaction_id
+    posting.transaction_id,
+    posting.booking_date
    FROM ledger.posting
 UNION ALL
  SELECT posting.credit_account_id AS account_id,
@@ -710,7 +835,8 @@ UNION ALL
     posting.currency,
     posting.type,
     posting.reference,
-    posting.transaction_id
+    posting.transaction_id,
+    posting.booking_date
    FROM ledger.posting;
 
 CREATE TABLE ledger.hold (
@@ -896,6 +1022,7 @@ CREATE TABLE ledger.posting_default (
     hold_transaction_id uuid,
     held bigint,
     released bigint,
+    booking_date date DEFAULT ((transaction_timestamp() AT TIME ZONE 'UTC'::text))::date CONSTRAINT posting_booking_date_not_null NOT NULL,
     CONSTRAINT capture_of_hold_is_whole CHECK ((((hold_transaction_id IS NULL) AND (held IS NULL) AND (released IS NULL)) OR ((hold_transaction_id IS NOT NULL) AND (held IS NOT NULL) AND (released IS NOT NULL) AND (held <= 0) AND (released >= 0)))),
     CONSTRAINT posting_has_two_sides CHECK ((debit_account_id <> credit_account_id)),
     CONSTRAINT posting_line_check CHECK (((line >= 1) AND (line <= 1000))),
@@ -925,6 +1052,7 @@ ALTER TABLE ONLY ledger.posting_default ALTER COLUMN shown SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN hold_transaction_id SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN held SET STATISTICS 10;
 ALTER TABLE ONLY ledger.posting_default ALTER COLUMN released SET STATISTICS 10;
+ALTER TABLE ONLY ledger.posting_default ALTER COLUMN booking_date SET STATISTICS 10;
 
 CREATE TABLE ledger.refusal_default (
     ledger_sequence bigint CONSTRAINT refusal_ledger_sequence_not_null NOT NULL,
@@ -1129,6 +1257,30 @@ CREATE VIEW reporting.balances AS
      JOIN ledger.currency ON ((currency.code = account.currency)))
      JOIN ledger.account_kind USING (kind));
 
+CREATE VIEW reporting.closed_days AS
+ SELECT closing.business_date,
+    closing.next_date,
+    change.decided_at AS closed_at,
+    change.transaction_id,
+    closing.ledger_sequence
+   FROM (ledger.closing
+     JOIN ledger.account_change change USING (ledger_sequence));
+
+CREATE VIEW reporting.business_day AS
+ SELECT COALESCE(last.next_date, ((now() AT TIME ZONE 'UTC'::text))::date) AS open_date,
+    last.closed_at AS since,
+    last.transaction_id,
+    last.ledger_sequence
+   FROM (( VALUES (1)) one
+     LEFT JOIN LATERAL ( SELECT closed_days.business_date,
+            closed_days.next_date,
+            closed_days.closed_at,
+            closed_days.transaction_id,
+            closed_days.ledger_sequence
+           FROM reporting.closed_days
+          ORDER BY closed_days.ledger_sequence DESC
+         LIMIT 1) last ON (true));
+
 CREATE VIEW reporting.chart_of_accounts AS
  SELECT code,
     kind,
@@ -1152,7 +1304,8 @@ CREATE VIEW reporting.entries AS
     posting.ledger_sequence,
     posting.type,
     posting.channel,
-    posting.reference
+    posting.reference,
+    posting.booking_date
    FROM (((ledger.posting
      CROSS JOIN LATERAL ( VALUES (1,posting.debit_account_id,'debit'::text,posting.debit_balance), (2,posting.credit_account_id,'credit'::text,posting.credit_balance)) side(line, account_id, direction, balance))
      JOIN ledger.account ON ((account.account_id = side.account_id)))
@@ -1391,6 +1544,12 @@ ALTER TABLE ONLY ledger.account
 ALTER TABLE ONLY ledger.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY ledger.closing
+    ADD CONSTRAINT closed_once UNIQUE (business_date);
+
+ALTER TABLE ONLY ledger.closing
+    ADD CONSTRAINT closing_pkey PRIMARY KEY (ledger_sequence);
+
 ALTER TABLE ONLY ledger.conflict
     ADD CONSTRAINT conflict_once PRIMARY KEY (source_id, source_offset);
 
@@ -1550,6 +1709,8 @@ ALTER INDEX ledger.transaction_id_once ATTACH PARTITION ledger.transaction_7_pke
 
 CREATE CONSTRAINT TRIGGER apply_change AFTER INSERT ON ledger.account_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.status IS NOT NULL)) EXECUTE FUNCTION ledger.apply_change();
 
+CREATE TRIGGER apply_closing AFTER INSERT ON ledger.account_change FOR EACH ROW WHEN ((new.type = 'day.close'::text)) EXECUTE FUNCTION ledger.apply_closing();
+
 CREATE TRIGGER apply_holds AFTER INSERT ON ledger.account_change REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_holds();
 
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
@@ -1559,6 +1720,8 @@ CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING
 CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account FOR EACH ROW WHEN (((new.posted <> 0) OR (new.held <> 0))) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
 CREATE TRIGGER changed_by_commands BEFORE UPDATE OF status, overdraft_limit, tolerated ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands change accounts');
+
+CREATE TRIGGER closed_by_commands BEFORE INSERT ON ledger.closing FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands close days');
 
 CREATE TRIGGER held_by_commands BEFORE UPDATE OF held, ahead ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands move what is held');
 
@@ -1575,6 +1738,8 @@ CREATE TRIGGER raise_limits AFTER INSERT ON ledger.account_change REFERENCING NE
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_change FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.account_kind FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.closing FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.conflict FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -1643,6 +1808,8 @@ GRANT USAGE ON SCHEMA reporting TO processor_reader;
 
 REVOKE ALL ON FUNCTION ledger.apply_change() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION ledger.apply_closing() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION ledger.apply_holds() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.apply_postings() FROM PUBLIC;
@@ -1698,6 +1865,14 @@ REVOKE ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with
 GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone) TO processor_worker;
 GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts(moment timestamp with time zone) TO processor_reader;
 
+REVOKE ALL ON FUNCTION reporting.trial_balance_of_accounts_of_day(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts_of_day(day date) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_accounts_of_day(day date) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.trial_balance_of_day(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_day(day date) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.trial_balance_of_day(day date) TO processor_reader;
+
 GRANT SELECT ON TABLE ledger.account TO processor_worker;
 
 GRANT INSERT(name) ON TABLE ledger.account TO processor_worker;
@@ -1715,6 +1890,8 @@ GRANT USAGE ON SEQUENCE ledger.account_account_id_seq TO processor_worker;
 GRANT SELECT,INSERT ON TABLE ledger.account_change TO processor_worker;
 
 GRANT SELECT ON TABLE ledger.account_kind TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.closing TO processor_worker;
 
 GRANT SELECT,INSERT ON TABLE ledger.conflict TO processor_worker;
 
@@ -1796,6 +1973,12 @@ GRANT SELECT ON TABLE ledger.transaction_7 TO processor_worker;
 
 GRANT SELECT ON TABLE reporting.balances TO processor_worker;
 GRANT SELECT ON TABLE reporting.balances TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.closed_days TO processor_worker;
+GRANT SELECT ON TABLE reporting.closed_days TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.business_day TO processor_worker;
+GRANT SELECT ON TABLE reporting.business_day TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.chart_of_accounts TO processor_worker;
 GRANT SELECT ON TABLE reporting.chart_of_accounts TO processor_reader;

@@ -27,13 +27,18 @@ SCHEMAS = contract_folders()[0]
 DECODER = Decoder(CONTRACT, command_bytes_max=65_536)
 KINDS = sorted(CONTRACT.commands)
 OPTIONAL: dict[str, dict[str, object]] = {
-    "deposit": {"debit_account": "nostro"},
-    "withdrawal": {"credit_account": "nostro"},
-    "reversal": {"on_shortfall": "overdraw"},
-    "journal": {"on_shortfall": "overdraw"},
+    "deposit": {"debit_account": "nostro", "value_date": "2026-11-23"},
+    "withdrawal": {"credit_account": "nostro", "value_date": "2026-11-23"},
+    "reversal": {"on_shortfall": "overdraw", "value_date": "2026-11-23"},
+    "journal": {"on_shortfall": "overdraw", "value_date": "2026-11-23"},
     "hold.place": {"capture_max": "99.00"},
     "hold.release": {"amount": "5.00"},
+    **{
+        kind: {"value_date": "2026-11-23"}
+        for kind in ("transfer", "payment", "refund", "hold.capture")
+    },
     "fx.transfer": {
+        "value_date": "2026-11-23",
         "fixed_side": "credit",
         "amount": "100.01",
         "credit_amount": "108.26",

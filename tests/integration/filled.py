@@ -9,6 +9,7 @@ import asyncpg
 from tests.builders import (
     Desk,
     capture,
+    day_close,
     deposit,
     hold,
     opening,
@@ -35,8 +36,14 @@ HELD = hold("carl", "shop", "40.00")
 TAKEN = capture(HELD, "20.00")
 
 
+CLOSED_DAY, OPEN_DAY = "2001-01-01", "2001-01-02"
+
+
 async def fill(url: str) -> None:
-    """Put a row in every table: 80.00 EUR are left to anna, 120.00 EUR to bert."""
+    """
+    Put a row in every table: 80.00 EUR are left to anna, 120.00 EUR to bert. In the end `OPEN_DAY`
+    is open.
+    """
     async with postgres_backend(url) as backend:
         desk = Desk(await backend.connect())
         partition = await desk.claim()
@@ -47,12 +54,12 @@ async def fill(url: str) -> None:
         partition.add(PAID, PAID, {**PAID, "reference": "other"}, GIVEN_BACK, REFUSED, b"{")
         partition.add(opening("carl"), opening("shop", kind="merchant"), deposit("carl", "40.00"))
         partition.add(HELD, TAKEN, release(HELD, "5.00"))
-        partition.add(tariff("transfer", "debit", tier("1.00")))
+        partition.add(tariff("transfer", "debit", tier("1.00")), day_close(CLOSED_DAY))
         words = [told(one) for one in await desk.post(partition.run(0, partition.next_offset))]
         assert words == [
             *["posted"] * 7,
             *["Repeat", "Conflict", "posted", "insufficient_funds", "DeadLetter"],
-            *["posted"] * 7,
+            *["posted"] * 8,
         ]
         await backend.owner.execute(
             "INSERT INTO ledger.operator_decision"

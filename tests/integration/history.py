@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from tests.integration.filled import fill
+from tests.integration.filled import OPEN_DAY, fill
 
 LINES: Final = 3
 """Postings of each transaction; all of them are on the account."""
@@ -46,12 +46,12 @@ WITH line AS (
 INSERT INTO ledger.posting (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, line,
     debit_account_id, credit_account_id, amount, debit_balance, credit_balance, value_date,
-    currency, type, channel)
+    booking_date, currency, type, channel)
 SELECT $1::bigint + t, moment, {_ID}, 1, t, l,
        CASE WHEN change < 0 THEN own ELSE other END, CASE WHEN change < 0 THEN other ELSE own END,
        abs(change), CASE WHEN change < 0 THEN held ELSE -held END,
        CASE WHEN change < 0 THEN -held ELSE held END,
-       (moment AT TIME ZONE 'UTC')::date, 'EUR', 'journal', 'branch'
+       (moment AT TIME ZONE 'UTC')::date, '{OPEN_DAY}'::date, 'EUR', 'journal', 'branch'
 FROM walked CROSS JOIN side
 """
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
+from processor.core.answers import Answer
+from processor.core.books import Opened
 from processor.ledger import Ledger, PostingSession
 from tests.builders import Desk, Document, Partition, told
 
@@ -33,6 +35,43 @@ class HeldLedger:
             yield session
             self.written.set()
             await self.may_commit.wait()
+
+
+class PausedLedger:
+    """A ledger whose first transaction has decided everything and waits before it writes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.decided = asyncio.Event()
+        self.may_write = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the ledger's."""
+        return getattr(self._ledger, name)
+
+    @asynccontextmanager
+    async def posting(self) -> AsyncIterator[PostingSession]:
+        """Wait before anything is written."""
+        async with self._ledger.posting() as session:
+            yield cast("PostingSession", PausedSession(session, self))
+
+
+class PausedSession:
+    """A session that waits before it writes."""
+
+    def __init__(self, session: PostingSession, ledger: PausedLedger) -> None:
+        self._session = session
+        self._paused = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the session's."""
+        return getattr(self._session, name)
+
+    async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
+        """Wait, then write."""
+        self._paused.decided.set()
+        await self._paused.may_write.wait()
+        await self._session.record(answers, opened)
 
 
 class Race:

@@ -23,6 +23,7 @@ BALANCE = "books balance"
 SUMS = "balances are the sum of the entries"
 CHAINS = "each balance follows from the one before"
 TERMS = "status and limit follow from the changes"
+DATES = "closed days stay as they were"
 HOLDS = "what is held follows from the holds"
 IDS = "each id was decided once"
 REVERSALS = "reversals stay within their originals"
@@ -72,9 +73,9 @@ async def test_nothing_is_wrong_with_books_that_hold(filled: str, tmp_path: Path
     assert [one.check for one in findings.values() if not one.holds] == []
     assert findings[BALANCE].counted == "6 postings, 2 currencies"
     assert findings[SUMS].counted == "8 accounts"
-    assert findings[IDS].counted == "16 ids, 1 repeats, 1 conflicts"
-    assert findings[FINGERPRINTS].counted == "16 of 16 ids"
-    assert findings[OFFSETS].counted == "19 records, 1 holes"
+    assert findings[IDS].counted == "17 ids, 1 repeats, 1 conflicts"
+    assert findings[FINGERPRINTS].counted == "17 of 17 ids"
+    assert findings[OFFSETS].counted == "20 records, 1 holes"
 
 
 WRONG = {
@@ -103,6 +104,18 @@ WRONG = {
     "capture changed": (
         f"UPDATE ledger.posting SET held = -1999 WHERE hold_transaction_id = '{HELD_ID}'",
         {HOLDS: f"hold {HELD_ID}: holds 1500, captured 2000, released 500; its commands say 1501"},
+    ),
+    "booked on a closed day": (
+        "UPDATE ledger.closing SET ledger_sequence = 1",
+        {DATES: " while 2001-01-02 was open"},
+    ),
+    "another day closed": (
+        "UPDATE ledger.closing SET business_date = '2000-12-31'",
+        {DATES: "not what its command says"},
+    ),
+    "a day closed twice": (
+        "INSERT INTO ledger.closing VALUES (1000000, '2001-01-03', '2001-01-04')",
+        {DATES: "2001-01-03 was closed while 2001-01-02 was open"},
     ),
     "held and forgotten": (
         "UPDATE ledger.account SET ahead = 1 WHERE name = 'carl'",
@@ -164,6 +177,7 @@ WRONG = {
         {
             CHAINS: "account anna: balance 8000 after ledger_sequence",
             IDS: "payments.commands.v1/0: offset 10 has ledger_sequence",
+            DATES: " while 2001-01-02 was open",
         },
     ),
     "conflict points elsewhere": (
@@ -196,11 +210,11 @@ WRONG = {
     ),
     "position ahead": (
         "UPDATE ledger.position SET next_offset = next_offset + 5",
-        {OFFSETS: "payments.commands.v1/0: offsets 20 to 24: no record"},
+        {OFFSETS: "payments.commands.v1/0: offsets 21 to 25: no record"},
     ),
     "position behind": (
-        "UPDATE ledger.position SET next_offset = 19, delivered_offset = 19, last_offset = 18",
-        {OFFSETS: "payments.commands.v1/0: offset 19: is recorded beyond the position"},
+        "UPDATE ledger.position SET next_offset = 20, delivered_offset = 20, last_offset = 19",
+        {OFFSETS: "payments.commands.v1/0: offset 20: is recorded beyond the position"},
     ),
     "position begins later": (
         "UPDATE ledger.position SET first_offset = 1, delivered_offset = 1",
@@ -209,7 +223,7 @@ WRONG = {
     "source of no position": (
         "DELETE FROM ledger.position",
         {
-            OFFSETS: "/0: offsets 0 to 19: is of a source that no position or decision ends",
+            OFFSETS: "/0: offsets 0 to 20: is of a source that no position or decision ends",
         },
     ),
 }
@@ -290,10 +304,10 @@ def test_the_exit_status_says_whether_the_books_hold(filled: str, tmp_path: Path
     document = line.run("verify", "--offline", "--json").document
 
     assert (good.status, good.err) == (0, "")
-    assert good.out.splitlines()[-1].startswith("everything holds: 10 checks in ")
+    assert good.out.splitlines()[-1].startswith("everything holds: 11 checks in ")
     assert (bad.status, bad.err) == (1, "")
     assert "    payments.commands.v1/0: offset 8: no record" in bad.out.splitlines()
-    assert bad.out.splitlines()[-1] == "1 of 10 checks found something wrong"
+    assert bad.out.splitlines()[-1] == "1 of 11 checks found something wrong"
     assert document["holds"] is False
     wrong = [one for one in document["checks"] if one["fault_count"]]
     assert [(one["check"], one["faults"]) for one in wrong] == [

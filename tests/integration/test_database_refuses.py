@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.filled import (
     GIVEN_BACK,
+    OPEN_DAY,
     OPENED,
     OWNER,
     PAID,
@@ -56,6 +57,7 @@ def posting(table: str = "ledger.posting", **changes: str) -> str:
         "amount": "100",
         "debit_balance": "0",
         "credit_balance": "0",
+        "booking_date": f"'{OPEN_DAY}'",
         "value_date": "'2026-11-21'",
         "currency": "'EUR'",
         "type": "'transfer'",

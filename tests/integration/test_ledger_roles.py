@@ -12,6 +12,7 @@ NOT_ALLOWED = ("42501", None)
 STAYS = ("23001", "records_stay")
 
 TABLES = {
+    "closing",
     "account",
     "account_change",
     "account_kind",
@@ -33,7 +34,7 @@ TABLES = {
     "transaction",
 }
 WORKER_INSERTS = TABLES - {"account", "account_kind", "currency", "identity", "migration"}
-WORKER_INSERTS -= {"hold", "reversal_total", "timeline"}
+WORKER_INSERTS -= {"closing", "hold", "reversal_total", "timeline"}
 COLUMNS = "name, currency, kind, overdraft_limit, opened_at"
 RICH = "'rich', 'EUR', 'customer', 100, now()"
 VIEWS = (
@@ -45,6 +46,8 @@ VIEWS = (
     "payment_family",
     "holds",
     "tariffs",
+    "closed_days",
+    "business_day",
 )
 CALLS = (
     "balance_at('anna', now())",
@@ -53,6 +56,8 @@ CALLS = (
     "newest_entries('anna', 1)",
     "trial_balance_at('infinity')",
     "trial_balance_of_accounts()",
+    "trial_balance_of_day('2026-11-21')",
+    "trial_balance_of_accounts_of_day('2026-11-21')",
     "payment_root(gen_random_uuid())",
 )
 

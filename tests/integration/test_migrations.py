@@ -272,3 +272,30 @@ async def test_growing_tables_are_sampled_little(ledger_url: str) -> None:
 
     assert {row["attstattarget"] for row in columns} == {10}
     assert len({row["relname"] for row in columns}) == 8 + 2 * 7
+
+
+async def test_what_was_booked_before_has_its_utc_date(
+    database_url: str, owner: asyncpg.Connection, folder: Path
+) -> None:
+    """In each partition; and what a worker of the release before writes is dated all the same."""
+    for path in migrations(folder):
+        if path.name >= "0013":
+            path.unlink()
+    await migrated(database_url, folder)
+    insert = (
+        "INSERT INTO ledger.posting (ledger_sequence, decided_at, transaction_id, source_id,"
+        " source_offset, debit_account_id, credit_account_id, amount, debit_balance,"
+        " credit_balance, value_date, currency, type, channel)"
+        " SELECT n, moment::timestamptz, gen_random_uuid(), 1, n, 1, 2, 1, 0, 0, '2020-01-01',"
+        " 'EUR', 'transfer', 'mobile' FROM unnest($1::text[]) WITH ORDINALITY AS one (moment, n)"
+    )
+    await owner.execute("SET session_replication_role = replica; SET timezone = 'Asia/Tokyo'")
+    await owner.execute(insert, ["2024-02-29T23:59:59Z", "2024-03-01T00:00:00Z"])
+    await owner.execute(insert.replace("SELECT n", "SELECT 9 + n"), ["2019-01-01T12:00:00+14:00"])
+    await migrated(database_url)
+    await owner.execute(insert.replace("SELECT n", "SELECT 19 + n"), ["2019-01-01T12:00:00Z"])
+
+    rows = await owner.fetch("SELECT booking_date FROM ledger.posting ORDER BY ledger_sequence")
+    today = await owner.fetchval("SELECT (now() AT TIME ZONE 'UTC')::date")
+    assert [str(row[0]) for row in rows] == ["2024-02-29", "2024-03-01", "2018-12-31", str(today)]
+    assert await owner.fetchval("SELECT count(*) FROM reporting.closed_days") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -122,6 +123,10 @@ def agrees(answer: Told, expected: str | Answer) -> bool:
         for posting in ruling.postings
         for balance in (posting.debit_balance, posting.credit_balance)
     )
+    dates = {
+        (date.fromisoformat(one.dates.booking_date), date.fromisoformat(one.dates.value_date))
+        for one in ruling.postings
+    }
     return (
         _shown_as(ruling, expected)
         and shown
@@ -135,5 +140,6 @@ def agrees(answer: Told, expected: str | Answer) -> bool:
             expected.account,
             expected.changed,
         )
+        and dates <= {expected.dates}
         and balances == tuple(entry.balance_after for entry in expected.entries)
     )

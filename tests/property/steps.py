@@ -25,6 +25,10 @@ AMOUNTS = ["1", "2", "5", "10", "40", "0.5", "1.50", "9999999999999"]
 CHARGED = ["deposit", "withdrawal", "transfer", "payment", "fx.transfer", "hold.capture"]
 RATES = ["1", "160", "162.345", "0.0061597", "0.125"]
 OVERDRAW = {"on_shortfall": st.sampled_from(["overdraw", "refuse"])}
+DAYS = [f"2001-01-0{number}" for number in range(1, 6)]
+"""Days that may be closed, one after the other, whatever the clock says."""
+
+VALUE_DATES = st.sampled_from(["2000-12-31", *DAYS, "2026-11-21", "2999-01-01"])
 PAST, FUTURE = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 
 
@@ -43,6 +47,7 @@ def _movements(kind: str, *sides: str) -> st.SearchStrategy[Step]:
         **{side: st.sampled_from(ACCOUNTS) for side in sides},
     }
     maybe = {"valid_until": st.sampled_from([PAST, FUTURE]), "reference": st.just("rent")}
+    maybe["value_date"] = VALUE_DATES
     return st.fixed_dictionaries(fields, optional=maybe).map(lambda found: Step(kind, found))
 
 
@@ -87,13 +92,17 @@ TERMS = st.one_of(
 REVERSALS = st.builds(
     Step,
     st.just("reversal"),
-    st.fixed_dictionaries({}, optional={"amount": st.sampled_from(AMOUNTS), **OVERDRAW}),
+    st.fixed_dictionaries(
+        {}, optional={"amount": st.sampled_from(AMOUNTS), "value_date": VALUE_DATES, **OVERDRAW}
+    ),
     st.integers(1, 12),
 )
 REFUNDS = st.builds(
     Step,
     st.just("refund"),
-    st.fixed_dictionaries({}, optional={"amount": st.sampled_from(AMOUNTS)}),
+    st.fixed_dictionaries(
+        {}, optional={"amount": st.sampled_from(AMOUNTS), "value_date": VALUE_DATES}
+    ),
     st.integers(1, 12),
 )
 PAYMENTS = st.builds(
@@ -125,7 +134,7 @@ def _journals(draw: st.DrawFn) -> Step:
     moves = draw(st.lists(_moves(), min_size=1, max_size=4))
     lines = draw(st.permutations([line for move in moves for line in move]))
     lacks = draw(st.sampled_from([0] * 9 + [1]))
-    fields = draw(st.fixed_dictionaries({}, optional=OVERDRAW))
+    fields = draw(st.fixed_dictionaries({}, optional={"value_date": VALUE_DATES, **OVERDRAW}))
     return Step("journal", {"lines": lines[lacks:], **fields})
 
 
@@ -149,6 +158,7 @@ def _exchanges(draw: st.DrawFn) -> Step:
         "credit_currency": bought,
         "rate": rate,
         "fixed_side": fixed_side,
+        **draw(st.fixed_dictionaries({}, optional={"value_date": VALUE_DATES})),
     }
     return Step("fx.transfer", fields)
 
@@ -218,11 +228,24 @@ TARIFF_ENDS = st.sampled_from(["a", "b", "c"]).map(
     lambda name: Step("tariff.end", {"tariff": name})
 )
 
+CLOSINGS = st.builds(
+    Step,
+    st.just("day.close"),
+    st.fixed_dictionaries(
+        {"business_date": st.sampled_from([*DAYS, *DAYS[:2], "2999-01-01"])},
+        optional={
+            "next_date": st.sampled_from(DAYS),
+            "valid_until": st.sampled_from([PAST, FUTURE, FUTURE]),
+        },
+    ),
+)
 REPEATS = st.builds(Step, st.just("repeat"), st.just({}), st.integers(1, 12))
 CONFLICTS = st.builds(
     Step,
     st.just("conflict"),
-    st.sampled_from([{"channel": "atm"}, {"reference": "other"}, {"amount": "3"}]),
+    st.sampled_from(
+        [{"channel": "atm"}, {"reference": "other"}, {"amount": "3"}, {"value_date": DAYS[1]}]
+    ),
     st.integers(1, 12),
 )
 INVALID = st.sampled_from([{"more": "1"}, {"channel": "?"}, {"transaction_id": "x"}]).map(
@@ -256,6 +279,8 @@ STEPS = st.one_of(
     TARIFFS,
     TARIFFS,
     TARIFF_ENDS,
+    CLOSINGS,
+    CLOSINGS,
     REPEATS,
     CONFLICTS,
     INVALID,
@@ -311,7 +336,8 @@ def _held(draw: st.DrawFn) -> list[Step]:
     for back in range(1, draw(st.integers(2, 6))):
         own = draw(ON_HOLDS)
         rest = draw(st.sampled_from(["keep", "keep", "release"]))
-        more = {"remainder": rest} if own.kind == "hold.capture" else {}
+        more = {"remainder": rest, "value_date": draw(VALUE_DATES)}
+        more = more if own.kind == "hold.capture" else {}
         steps.append(Step(own.kind, {**own.fields, **more}, back))
     return steps
 
@@ -328,8 +354,26 @@ def _charged(draw: st.DrawFn) -> list[Step]:
     return [tariff, *story, *([end] if draw(st.booleans()) else [])]
 
 
+@st.composite
+def _days(draw: st.DrawFn) -> list[Step]:
+    """Draw days that are closed one after the other, with deposits between for days around them."""
+    steps: list[Step] = []
+    for day in DAYS[: draw(st.integers(1, 4))]:
+        for value_date in draw(st.lists(VALUE_DATES, max_size=2)):
+            own = {"credit_account": "anna", "amount": "1", "currency": "EUR"}
+            steps.append(Step("deposit", {**own, "value_date": value_date}))
+        steps.append(Step("day.close", {"business_date": day}))
+    return steps
+
+
 STORIES = st.one_of(
-    STEPS.map(lambda step: [step]), _given_back(), _overdrawn(), _held(), _charged(), _charged()
+    STEPS.map(lambda step: [step]),
+    _given_back(),
+    _overdrawn(),
+    _held(),
+    _charged(),
+    _charged(),
+    _days(),
 )
 """Records that follow each other."""
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from processor.core.answers import Answer, First
 from processor.core.books import BALANCE_MINOR_MAX
 from processor.core.commands import AccountOpen, FxTransfer, Journal, Reversal
+from processor.core.day_commands import DayClose
 from processor.core.kinds import KINDS
 from processor.core.outcomes import Event
 from processor.ledger.memory import MemoryLedger
@@ -171,6 +172,38 @@ def test_no_more_is_given_back_than_was_paid(history: list[Document]) -> None:
     given = {one.transaction_id for one in back}
     moving = {one.transaction_id for one in entries}
     assert given == {id_ for id_ in moving if types[id_] in ("reversal", "refund")}
+
+
+@given(HISTORIES)
+def test_closed_days_stay_closed(history: list[Document]) -> None:
+    """
+    What is booked behind a closing is booked on the day that is open, and counts from it on or from
+    later; `late` is said exactly where a day before it was asked for, and of nothing else.
+    """
+    outcome = run(history)
+    entries = {
+        id_: list(found)
+        for id_, found in groupby(outcome.ledger.entries(), key=lambda one: one.transaction_id)
+    }
+    asked = {one["transaction_id"]: one.get("value_date") for one in reversed(history)}
+
+    open_date, closed = "2026-11-21", set[str]()
+    for answer in outcome.answers:
+        if not isinstance(answer, First):
+            continue
+        decided = answer.decided
+        shown = None if decided.ruling.shown is None else decided.ruling.shown.fields()
+        wanted = asked[decided.transaction_id]
+        assert (shown or {}).get("late") == (None if wanted is None else wanted < open_date)
+        for entry in entries.get(decided.transaction_id, []):
+            assert entry.booking_date == open_date
+            assert entry.booking_date not in closed
+            assert entry.value_date == max(wanted or open_date, open_date)
+        if isinstance(decided.command, DayClose) and decided.ruling.reason is None:
+            day, open_date = decided.command.business_date, decided.command.next_date
+            assert day < open_date
+            assert day not in closed
+            closed.add(day)
 
 
 @given(HISTORIES)

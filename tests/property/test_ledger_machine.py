@@ -25,8 +25,9 @@ from hypothesis.stateful import (
 )
 
 from deploy.local import PostgresServer
-from processor.core.answers import Answer
+from processor.core.answers import Answer, First
 from processor.core.outcomes import Event
+from processor.core.timestamps import to_epoch_us
 from processor.errors import FencedError, LedgerUnavailableError, RewoundError
 from processor.ledger import Ledger, PostingSession
 from tests.builders import TOPIC, Desk, Document, Partition
@@ -125,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if place not in self._words:
                 value = answer.arrival.record.value
                 assert value is not None
-                expected = self._reference.answer(json.loads(value))
+                expected = self._reference.answer(json.loads(value), _decided_us(answer))
                 assert agrees(answer, expected), (value, answer, expected)
                 self._words[place] = expected
             events = desk.events([answer])
@@ -231,6 +232,11 @@ class LedgerMachine(RuleBasedStateMachine):
         words = list(self._words.values())
         assert counts["others"] == sum(isinstance(word, str) for word in words)
         assert counts["decided"] == len(words) - counts["others"]
+
+
+def _decided_us(answer: Answer) -> int:
+    """Give when it was decided by the ledger's clock; nothing asks where it was not."""
+    return to_epoch_us(answer.decided.decided_at) if isinstance(answer, First) else 0
 
 
 @pytest.mark.timeout(LONG_S)

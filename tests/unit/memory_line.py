@@ -15,10 +15,10 @@ from loadtest.message import Message
 from loadtest.proof import Observed
 from loadtest.publish import Published
 from loadtest.record import Ending, Record, Step
+from loadtest.reference import days, holds
 from loadtest.reference.amounts import major_of
 from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read
-from loadtest.reference.holds import shown_of
 from loadtest.reference.model import Books
 from loadtest.reporting import Balance, Entry, Ledger, Payment
 from loadtest.sample import PARTITIONS, Sample
@@ -148,7 +148,9 @@ class MemoryLine:
         own += ["hold_transaction_id", "tariff"]
         shown = {name: now[name] for name in own if name in now}
         if now["type"] == "hold.place":
-            shown = shown_of(now)
+            shown = holds.shown_of(now)
+        if now["type"] == "day.close":
+            shown = days.shown_of(now)
         return shown | {
             "transaction_id": command.transaction_id,
             "type": now["type"],
@@ -234,7 +236,8 @@ class MemoryLine:
             amount = major_of(entry.minor, digits)
             after = major_of(entry.balance_after, digits)
             row = (command.transaction_id, line, entry.account, entry.direction, amount)
-            self.entries.append(Entry(*row, entry.currency, after))
+            dates = map(str, answer.dates or ())
+            self.entries.append(Entry(*row, entry.currency, after, *dates))
 
     def _balance(self, name: str, currency: str) -> Balance:
         account, posted = self.books.account(name), self.books.posted.get(name, 0)

@@ -39,6 +39,7 @@ def test_reads_what_lies_in_the_checkout() -> None:
         "account.limit",
         "account.open",
         "account.unfreeze",
+        "day.close",
         "deposit",
         "fx.transfer",
         "hold.capture",
@@ -59,7 +60,12 @@ def test_reads_what_lies_in_the_checkout() -> None:
     assert [contract.topics[role] for role in ("commands", "internal")] == list(
         contract.command_topics
     )
-    assert contract.types["internal"] == {"hold.expire", "tariff.set", "tariff.end"}
+    assert contract.types["internal"] == {
+        "hold.expire",
+        "tariff.set",
+        "tariff.end",
+        "day.close",
+    }
     assert contract.types["commands"] == set(contract.commands) - contract.types["internal"]
 
 

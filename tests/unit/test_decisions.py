@@ -196,6 +196,7 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "hold_not_expired",
         "tariff_not_found",
         "tariff_overlaps",
+        "day_not_open",
         "account_not_found",
         "account_closed",
         "account_frozen",

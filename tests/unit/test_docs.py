@@ -86,6 +86,7 @@ def test_every_command_on_a_page_exists(page: str) -> None:
 
     assert isinstance(cli, click.Group)
     text = (CHECKOUT / page).read_text()
-    named = set(re.findall(r"(?:`|^|bin/)processor ([a-z]+)\b", text, flags=re.MULTILINE))
+    command = r"(?:`|^|bin/)processor ([a-z]+(?:-[a-z]+)*)\b"
+    named = set(re.findall(command, text, flags=re.MULTILINE))
     assert named
     assert named - set(cli.commands) == set()

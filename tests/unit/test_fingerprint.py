@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -193,6 +194,8 @@ def movements(draw: st.DrawFn) -> dict[str, Any]:
         document["reference"] = draw(TEXTS)
     if draw(st.booleans()):
         document["metadata"] = draw(st.dictionaries(TEXTS, TEXTS | st.just(""), max_size=5))
+    if draw(st.booleans()):
+        document["value_date"] = draw(st.dates(date(1970, 1, 1))).isoformat()
     return document
 
 

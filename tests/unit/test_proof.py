@@ -81,11 +81,20 @@ def first_row(rows: list[Any], **fields: Any) -> list[Any]:
     return [rows[0]._replace(**fields), *rows[1:]]
 
 
+def one_lane(seen: Observed) -> list[int]:
+    """Find the outcomes of one partition of the channels' topic."""
+    channels = [
+        n for n, one in enumerate(seen.outcomes) if b"payments.commands" in (one.value or b"")
+    ]
+    partition = seen.outcomes[channels[0]].partition
+    return [n for n in channels if seen.outcomes[n].partition == partition]
+
+
 def order_swapped(seen: Observed) -> Observed:
     """Let two outcomes of a partition come in the wrong order."""
     outcomes = list(seen.outcomes)
-    lane = [n for n, one in enumerate(outcomes) if one.partition == outcomes[0].partition][:2]
-    outcomes[lane[0]], outcomes[lane[1]] = outcomes[lane[1]], outcomes[lane[0]]
+    one, two = one_lane(seen)[:2]
+    outcomes[one], outcomes[two] = outcomes[two], outcomes[one]
     return seen._replace(outcomes=outcomes)
 
 
@@ -93,9 +102,8 @@ def sequences_swapped(seen: Observed) -> Observed:
     """Exchange the ledger_sequence of two posted commands of one partition."""
     posted = [
         (number, value["ledger_sequence"])
-        for number, one in enumerate(seen.outcomes)
-        if one.partition == seen.outcomes[0].partition
-        for value in [orjson.loads(one.value or b"")]
+        for number in one_lane(seen)
+        for value in [orjson.loads(seen.outcomes[number].value or b"")]
         if value["outcome"] == "posted" and not value["repeat"]
     ]
     (one, first), (two, second) = posted[:2]
@@ -204,6 +212,11 @@ CHANGES: list[tuple[str, Change, str]] = [
     (
         "an entry has another balance",
         ledger(entries=lambda seen: first_row(seen.entries, balance_after="0.01")),
+        "reporting.entries",
+    ),
+    (
+        "an entry counts from another day",
+        ledger(entries=lambda seen: first_row(seen.entries, value_date="2026-11-01")),
         "reporting.entries",
     ),
     (

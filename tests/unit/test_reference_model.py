@@ -1,6 +1,7 @@
 """The reference model against cases worked out by hand."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from loadtest.reference.model import BALANCE_MINOR_MAX, Books
 
 DIGITS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
 NOW_US = 1_795_255_200_000_000
+TODAY = date(2026, 11, 21)
 FIELDS = {
     "transaction_id": "0193e8a0-0000-7000-8000-000000000001",
     "requested_at": "2026-11-21T10:00:00Z",
@@ -78,6 +80,7 @@ def test_a_transfer_moves_money(bank: Bank) -> None:
         "b",
         None,
         (Entry("a", "debit", 3050, 6950, "EUR"), Entry("b", "credit", 3050, 3050, "EUR")),
+        dates=(TODAY, TODAY),
     )
     assert bank.books.posted == {"a": 6950, "b": 3050, "j": 0, "cash-EUR": -10000}
 
