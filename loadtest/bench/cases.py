@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -204,32 +204,42 @@ async def _transfers(bench: Bench, title: str, template: str, *, hot: bool) -> d
 
 async def _mixed(bench: Bench, title: str) -> dict[str, Any]:
     ground, sample = bench.ground, bench.sample
-    opening, mix, late = sample.phases
+    first_day, opening, mix, late, next_day = sample.phases
     async with ground.seed(title) as case:
-        outcomes = case.topic(OUTCOMES)
         lanes = Lanes(tuple(map(case.topic, COMMAND_TOPICS)), PARTITIONS)
         async with Publisher(case.bootstrap_servers, lanes, f"{case.prefix}mixed") as publisher:
-            await publisher.phase(opening, lambda _: None)
+            await publisher.phase(first_day, lambda _: None)
             worker = bench.worker(f"{title}-opening", case)
             try:
-                await _answered(case, worker, ground, _events(opening), lambda _, __: None)
+                _, events = await _answered(
+                    case, worker, ground, _events(first_day), lambda _, __: None
+                )
+                await _told(case, publisher, worker, (opening,), events)
             finally:
                 worker.stop()
             await publisher.phase(mix, lambda _: None)
             worker = bench.worker(title, case)
             try:
-                drained, _ = await _answered(
+                drained, events = await _answered(
                     case, worker, ground, _events(mix), bench.progress(title), mix.visible()
                 )
-                await publisher.phase(late, lambda _: None)
-                total = sample.expected.outcome_events
-                async with OutcomesEnd(case.bootstrap_servers, outcomes, PARTITIONS) as end:
-                    await end.reach(total, worker.check, lambda _: None)
-                    events = await end.end()
+                events = await _told(case, publisher, worker, (late, next_day), events)
             finally:
                 worker.stop()
         bench.take(title, await prove_sample(case.database_url, sample, events))
     return drained.shown()
+
+
+async def _told(
+    case: Site, publisher: Publisher, worker: MeasuredWorker, phases: Iterable[Phase], events: int
+) -> int:
+    """Publish each phase once the one before is answered; give the number of events then."""
+    async with OutcomesEnd(case.bootstrap_servers, case.topic(OUTCOMES), PARTITIONS) as end:
+        for phase in phases:
+            await publisher.phase(phase, lambda _: None)
+            events += _events(phase)
+            await end.reach(events, worker.check, lambda _: None)
+        return await end.end()
 
 
 def _events(phase: Phase) -> int:
