@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from processor.ledger.connection import ConnectionSettings
-from processor.ledger.reading import CLOSE_TIMEOUT_S, connect, explained
+from processor.ledger.reading import connected, explained
 from processor.ledger.statements import load
 
 SQL: Final = load("days.sql")
@@ -69,11 +69,5 @@ class DayBook:
 @asynccontextmanager
 async def day_book(settings: ConnectionSettings) -> AsyncIterator[DayBook]:
     """Open a day book. Raises SettingsError, NoLedgerError, LedgerUnavailableError."""
-    connection = await connect(settings)
-    try:
+    async with connected(settings) as connection:
         yield DayBook(connection)
-    finally:
-        try:
-            await connection.close(timeout=CLOSE_TIMEOUT_S)
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            connection.terminate()

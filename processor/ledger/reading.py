@@ -76,15 +76,22 @@ async def connect(settings: ConnectionSettings) -> asyncpg.Connection:
 
 
 @asynccontextmanager
-async def snapshot(settings: ConnectionSettings) -> AsyncIterator[asyncpg.Connection]:
-    """Open a connection in a transaction that sees one moment and changes nothing."""
+async def connected(settings: ConnectionSettings) -> AsyncIterator[asyncpg.Connection]:
+    """Hold a connection. Raises as `connect` does."""
     connection = await connect(settings)
     try:
-        with explained():
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield connection
     finally:
         try:
             await connection.close(timeout=CLOSE_TIMEOUT_S)
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             connection.terminate()
+
+
+@asynccontextmanager
+async def snapshot(settings: ConnectionSettings) -> AsyncIterator[asyncpg.Connection]:
+    """Open a connection in a transaction that sees one moment and changes nothing."""
+    async with connected(settings) as connection:
+        with explained():
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
