@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from loadtest.record import Headers, Record, partition_of
+from loadtest.reference.amounts import major_of
 
 Body = dict[str, Any]
 
@@ -128,16 +129,7 @@ class Pen:
 
     def amount(self, minor: int, currency: str) -> str:
         """Write minor units as a decimal string with exactly the currency's digits."""
-        return major(minor, DIGITS[currency])
-
-
-def major(minor: int, digits: int) -> str:
-    """Write minor units in major units with exactly `digits` digits."""
-    sign, number = ("-", -minor) if minor < 0 else ("", minor)
-    if digits == 0:
-        return f"{sign}{number}"
-    whole, rest = divmod(number, 10**digits)
-    return f"{sign}{whole}.{rest:0{digits}d}"
+        return major_of(minor, DIGITS[currency])
 
 
 def write(body: Body) -> bytes:

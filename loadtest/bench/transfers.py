@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
-from loadtest.pen import CHANNELS, REQUESTED_AT, major
+from loadtest.pen import CHANNELS, REQUESTED_AT
 from loadtest.record import partition_of
+from loadtest.reference.amounts import major_of
 
 CURRENCY = "EUR"
 DIGITS = 2
@@ -62,7 +63,7 @@ def transfers(
     names = [account_name(number) for number in range(accounts)]
     keys = [name.encode() for name in names]
     homes = [partition_of(key, partitions) for key in keys]
-    amounts = [major(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
+    amounts = [major_of(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
     for start in range(first, first + count, CHUNK):
         size = min(CHUNK, first + count - start)
         debits = rng.choices(range(accounts), k=size)
@@ -126,7 +127,7 @@ def load(
 def openings(accounts: int, partitions: int) -> list[list[Pair]]:
     """Write the opening and the first deposit of every account, for each partition."""
     lanes: list[list[Pair]] = [[] for _ in range(partitions)]
-    funds = major(FUNDS_MINOR, DIGITS)
+    funds = major_of(FUNDS_MINOR, DIGITS)
     common = f'"requested_at":"{REQUESTED_AT}","channel":"branch"}}'
     for number in range(accounts):
         name = account_name(number)
