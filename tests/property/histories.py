@@ -18,7 +18,8 @@ from processor.core.books import Ruling
 from processor.core.currencies import DIGITS
 from processor.core.money import to_major
 from tests.builders import Document
-from tests.property.steps import FUNDED, OPENED, Step, told_in_order
+from tests.property.steps import FUNDED, OPENED, Step
+from tests.property.stories import told_in_order
 
 
 class Author:

@@ -33,7 +33,8 @@ from processor.ledger import Ledger, PostingSession
 from tests.builders import TOPIC, Desk, Document, Partition
 from tests.integration.ledgers import Backend, MemoryBackend, copied, postgres_backend
 from tests.property.histories import Author, Reference, agrees
-from tests.property.steps import FUNDED, OPENED, Step, told_in_order
+from tests.property.steps import FUNDED, OPENED, Step
+from tests.property.stories import told_in_order
 
 _T = TypeVar("_T")
 
