@@ -24,6 +24,14 @@ def to_minor(text: str, digits: int) -> int:
     return int(whole + fraction.ljust(digits, "0"))
 
 
+def minor_in(text: str, digits: int) -> int | None:
+    """
+    Read an amount that has the form of one as minor units; None where it is written with more
+    decimals than `digits`.
+    """
+    return None if len(text.partition(".")[2]) > digits else to_minor(text, digits)
+
+
 def to_major(minor: int, digits: int) -> str:
     """Write minor units in major units with exactly `digits` decimals."""
     if digits == 0:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.money import to_major, to_minor
+from processor.core.money import minor_in, to_major, to_minor
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,31 @@ def test_refuses_what_is_no_plain_amount_of_the_currency(text: str, digits: int)
     """Written decimals beyond the currency's digits are refused even where they are zeros."""
     with pytest.raises(ValueError, match="not an amount"):
         to_minor(text, digits)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "minor"),
+    [
+        ("1", 0, 1),
+        ("1.0", 0, None),
+        ("1.5", 2, 150),
+        ("1.50", 2, 150),
+        ("1.500", 2, None),
+        ("0.001", 3, 1),
+        ("0.0010", 3, None),
+    ],
+)
+def test_an_amount_of_another_currency_may_have_too_many_digits(
+    text: str, digits: int, minor: int | None
+) -> None:
+    """An amount is read in a recorded currency, and is None where it has more decimals."""
+    assert minor == minor_in(text, digits)
+
+
+def test_an_amount_in_another_currency_has_still_the_form_of_one() -> None:
+    """What is no amount at all is a bug of whoever asks, not a currency with fewer digits."""
+    with pytest.raises(ValueError, match="not an amount"):
+        minor_in("1e2", 2)
 
 
 @pytest.mark.parametrize(

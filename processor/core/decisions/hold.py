@@ -30,7 +30,7 @@ from processor.core.decisions.movement import (
     refusal_of_sides,
 )
 from processor.core.hold_commands import HoldCapture, HoldPlace
-from processor.core.money import to_major, to_minor
+from processor.core.money import minor_in, to_major
 from processor.core.reasons import Reason
 from processor.core.shown import Shown
 from processor.core.timestamps import from_epoch_us
@@ -191,10 +191,7 @@ def _amount_minor(command: AnyOnHold, placed: Decided, hold: Hold) -> int | None
     amount = getattr(command, "amount", None)
     if amount is None:
         return hold.remaining
-    digits = DIGITS[placed.ruling.currency or ""]
-    if len(amount.partition(".")[2]) > digits:
-        return None
-    return to_minor(amount, digits)
+    return minor_in(amount, DIGITS[placed.ruling.currency or ""])
 
 
 def _free(command: AnyOnHold, hold: Hold, payer: Account, freed: int, given_up: int) -> Holding:

@@ -14,7 +14,7 @@ from processor.core.commands import Deposit, Payment, Refund, Transfer, Withdraw
 from processor.core.currencies import DIGITS
 from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
 from processor.core.hold_commands import HoldCapture
-from processor.core.money import to_major, to_minor
+from processor.core.money import minor_in, to_major
 from processor.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -113,10 +113,7 @@ def _amount_minor(command: GivesBack, original: Decided, books: Books) -> int | 
     """
     if command.amount is None:
         return _left(original, books)
-    digits = DIGITS.get(original.ruling.currency or "", 0)
-    if len(command.amount.partition(".")[2]) > digits:
-        return None
-    return to_minor(command.amount, digits)
+    return minor_in(command.amount, DIGITS.get(original.ruling.currency or "", 0))
 
 
 def _shown(
