@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
+from processor.core.books import Account, Books, Posting, Ruling
 from processor.core.currencies import DIGITS
+from processor.core.decisions.movement import refusal_of_changes
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
 from processor.core.own_accounts import CLEARING, CLEARING_PREFIX
@@ -79,15 +80,7 @@ def _refusal_of_sums(command: Journal, accounts: dict[str, Account]) -> Reason |
     changes = dict.fromkeys(accounts, 0)
     for line in command.lines:
         changes[line.account] += _signed(line)
-    if not command.overdraws and any(
-        change < 0 and accounts[name].lacks(-change) for name, change in changes.items()
-    ):
-        return Reason.INSUFFICIENT_FUNDS
-    if any(
-        abs(accounts[name].posted + change) > BALANCE_MINOR_MAX for name, change in changes.items()
-    ):
-        return Reason.BALANCE_OVERFLOW
-    return None
+    return refusal_of_changes(accounts, changes, overdraws=command.overdraws)
 
 
 def _signed(line: JournalLine) -> int:

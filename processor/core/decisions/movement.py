@@ -95,21 +95,34 @@ def _refusal_of_own(debit: Account, credit: Account) -> Reason | None:
 def refusal_of_moves(
     moves: Sequence[Move], freed: Mapping[str, int] = MappingProxyType({})
 ) -> Reason | None:
-    """
-    Check what all moves together make of each account, whose sides were checked. `freed` is what a
-    hold gives back to an account at once, in minor units by name.
-
-    An account that gives more than it gets needs the funds; one that pays a fee out of what it gets
-    does not, and may be frozen for debits.
-    """
+    """Check what all moves together make of each account, whose sides were checked."""
     accounts: dict[str, Account] = {}
     changes: dict[str, int] = {}
     for debit, credit, amount in moves:
         for account, change in ((debit, -amount), (credit, amount)):
             accounts[account.name] = account
             changes[account.name] = changes.get(account.name, 0) + change
+    return refusal_of_changes(accounts, changes, freed)
+
+
+def refusal_of_changes(
+    accounts: Mapping[str, Account],
+    changes: Mapping[str, int],
+    freed: Mapping[str, int] = MappingProxyType({}),
+    *,
+    overdraws: bool = False,
+) -> Reason | None:
+    """
+    Check funds, unless lacking them is allowed, and bounds of accounts that each change by a sum.
+    `freed` is what a hold gives back to an account at once. Minor units by name.
+
+    An account that gives more than it gets needs the funds; one that pays a fee out of what it gets
+    does not, and may be frozen for debits.
+    """
     needs = {name: -change - freed.get(name, 0) for name, change in changes.items()}
-    if any(need > 0 and _cannot_give(accounts[name], need) for name, need in needs.items()):
+    if not overdraws and any(
+        need > 0 and _cannot_give(accounts[name], need) for name, need in needs.items()
+    ):
         return Reason.INSUFFICIENT_FUNDS
     if any(abs(accounts[name].posted + one) > BALANCE_MINOR_MAX for name, one in changes.items()):
         return Reason.BALANCE_OVERFLOW
