@@ -17,6 +17,7 @@ import psutil
 from deploy.local.errors import StackError
 
 POLL_INTERVAL_S: Final = 0.02
+SIGNAL_AGAIN_S: Final = 1.0
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 # Start times are computed from the wall clock, which may have been set since.
 START_TIME_TOLERANCE_S: Final = 30.0
@@ -107,9 +108,7 @@ class Daemon:
             return
         family = _with_descendants(process)
         for number, limit_s in steps:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-            if self._wait(process, limit_s):
+            if self._signalled(process, number, limit_s):
                 break
         else:
             raise StackError(f"{self.name} (process {process.pid}) does not end")
@@ -127,6 +126,21 @@ class Daemon:
             lines = []
         last = next((line.strip() for line in reversed(lines) if line.strip()), "empty")
         return f"{last[:300]} (log: {self.log})"
+
+    def _signalled(self, process: psutil.Process, number: signal.Signals, limit_s: float) -> bool:
+        """
+        Signal the process until it has ended, at most so long.
+
+        More than once: what was launched a moment ago may ignore a signal still, and one that is
+        ending in order already takes no harm from another.
+        """
+        deadline = time.monotonic() + limit_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+            if self._wait(process, min(left_s, SIGNAL_AGAIN_S)):
+                return True
+        return False
 
     def _wait(self, process: psutil.Process, limit_s: float) -> bool:
         deadline = time.monotonic() + limit_s

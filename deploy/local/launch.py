@@ -80,6 +80,8 @@ def die_with(parent: int, signal: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Read the options, set things up, and become the program."""
+    # A shell's background job ignores Ctrl-C and hands that on; what is launched is ended by it.
+    handle(SIGINT, SIG_DFL)
     split = arguments.index("--")
     options, program = arguments[:split], arguments[split + 1 :]
     if "--account" in options:
@@ -89,8 +91,6 @@ def main(arguments: list[str]) -> None:
     if "--die-with" in options:  # after the account: changing it forgets this
         at = options.index("--die-with")
         die_with(int(options[at + 1]), int(options[at + 2]))
-    # A shell's background job ignores Ctrl-C and hands that on; what is launched is ended by it.
-    handle(SIGINT, SIG_DFL)
     os.execv(program[0], program)
 
 

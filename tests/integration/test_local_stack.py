@@ -301,6 +301,17 @@ def test_what_is_launched_heeds_an_interrupt() -> None:
     assert ignored & (1 << (signal.SIGINT - 1)) == 0
 
 
+def test_what_was_just_launched_is_ended_in_order(tmp_path: Path) -> None:
+    """Stopped while it still ignores an interrupt, as a background job of a shell, it ends soon."""
+    program = (
+        "import sys; from pathlib import Path; from deploy.local import PostgresServer\n"
+        "server = PostgresServer(Path(sys.argv[1])); server.launch(); server.stop()"
+    )
+    run = shlex.join([sys.executable, "-c", program, str(tmp_path)])
+    subprocess.run(["/bin/sh", "-c", f"trap '' INT; exec {run}"], cwd=CHECKOUT, check=True)
+    assert "immediate shutdown" not in (tmp_path / "postgres.log").read_text()
+
+
 def test_jar_that_differs_from_the_lock_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
