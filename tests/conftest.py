@@ -1,8 +1,6 @@
 """The real servers that tests share: one broker and one PostgreSQL for each test session."""
 
 import asyncio
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +10,14 @@ import pytest
 from deploy.local import KafkaBroker, PostgresServer
 from processor.ledger.migrate import migrate
 from tests.integration.ledgers import MIGRATIONS, copied, settings_for
+from tests.places import server_folder
 
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """Return a folder with a short path, removed at the end; pytest's own are long."""
-    folder = Path(tempfile.mkdtemp(prefix="payments-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
