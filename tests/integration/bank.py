@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from deploy.local import KafkaBroker
-from tests.acceptance.workers import WorkerProcess
+from tests.acceptance.workers import POLL_S, WorkerProcess
 from tests.integration.command_line import (
     CommandLine,
     Ran,
@@ -24,6 +26,12 @@ from tests.integration.command_line import (
 )
 
 COMMANDS, OUTCOMES = "payments.commands.v1", "payments.outcomes.v1"
+
+FREEZE_LIMIT_S = 20.0
+_IN_HAND = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'processor %' AND state <> 'idle'"
+)
 
 ANNA, BERT = opening("anna", overdraft_limit="50"), opening("bert")
 PAID_IN = deposit("anna", "100.00")
@@ -62,6 +70,25 @@ class Bank:
         try:
             await connection.execute(f"SET session_replication_role = replica; {sql}")
         finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """
+        Freeze the worker while the ledger is wrong: it looks back every few seconds, and would take
+        the ledger for a restored one. No transaction is in its hands, which would block ours.
+        """
+        connection = await asyncpg.connect(self.line.settings["database_url"])
+        try:
+            async with asyncio.timeout(FREEZE_LIMIT_S):
+                self.worker.send(signal.SIGSTOP)
+                while await connection.fetchval(_IN_HAND):
+                    self.worker.send(signal.SIGCONT)
+                    await asyncio.sleep(POLL_S)
+                    self.worker.send(signal.SIGSTOP)
+            yield
+        finally:
+            self.worker.send(signal.SIGCONT)
             await connection.close()
 
     async def publish(self, topic: str, value: bytes, partition: int = 0) -> None:

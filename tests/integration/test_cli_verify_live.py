@@ -39,35 +39,39 @@ async def test_an_event_that_the_ledger_does_not_know_is_found(bank: Bank) -> No
 
 async def test_an_answer_without_its_event_is_found(bank: Bank) -> None:
     """A recorded answer whose event never went out is named with its position."""
-    await bank.execute("UPDATE ledger.repeat SET timeline_id = 7")
-    await bank.execute(
-        "INSERT INTO ledger.timeline (timeline_id, token, from_sequence, server, reason)"
-        " VALUES (7, gen_random_uuid(), 1000000, '', '')"
-    )
-    try:
-        faults = bank.faults("--events", "--drained")["every answer has its event, and no other"]
-    finally:
-        await bank.execute("UPDATE ledger.repeat SET timeline_id = 1")
-        await bank.execute("DELETE FROM ledger.timeline WHERE timeline_id = 7")
+    async with bank.still():
+        await bank.execute("UPDATE ledger.repeat SET timeline_id = 7")
+        await bank.execute(
+            "INSERT INTO ledger.timeline (timeline_id, token, from_sequence, server, reason)"
+            " VALUES (7, gen_random_uuid(), 1000000, '', '')"
+        )
+        try:
+            faults = bank.faults("--events", "--drained")[
+                "every answer has its event, and no other"
+            ]
+        finally:
+            await bank.execute("UPDATE ledger.repeat SET timeline_id = 1")
+            await bank.execute("DELETE FROM ledger.timeline WHERE timeline_id = 7")
 
     assert any(fault.endswith(f"no event in {bank.topic(OUTCOMES)}") for fault in faults)
 
 
 async def test_a_hole_that_hides_a_record_is_found(bank: Bank) -> None:
     """A record that was taken for a hole would be a lost command: the broker knows better."""
-    await bank.execute(
-        "CREATE TABLE public.kept AS SELECT * FROM ledger.repeat;"
-        "INSERT INTO ledger.hole SELECT source_id, source_offset, source_offset + 1, now()"
-        " FROM ledger.repeat; DELETE FROM ledger.repeat"
-    )
-    try:
-        faults = bank.faults()
-    finally:
+    async with bank.still():
         await bank.execute(
-            "INSERT INTO ledger.repeat SELECT * FROM public.kept; DELETE FROM ledger.hole h"
-            " USING public.kept k WHERE h.source_id = k.source_id"
-            " AND h.from_offset = k.source_offset; DROP TABLE public.kept"
+            "CREATE TABLE public.kept AS SELECT * FROM ledger.repeat;"
+            "INSERT INTO ledger.hole SELECT source_id, source_offset, source_offset + 1, now()"
+            " FROM ledger.repeat; DELETE FROM ledger.repeat"
         )
+        try:
+            faults = bank.faults()
+        finally:
+            await bank.execute(
+                "INSERT INTO ledger.repeat SELECT * FROM public.kept; DELETE FROM ledger.hole h"
+                " USING public.kept k WHERE h.source_id = k.source_id"
+                " AND h.from_offset = k.source_offset; DROP TABLE public.kept"
+            )
 
     assert list(faults) == ["holes hold no record"]
     assert all(
@@ -77,20 +81,21 @@ async def test_a_hole_that_hides_a_record_is_found(bank: Bank) -> None:
 
 async def test_another_log_is_found(bank: Bank) -> None:
     """A recreated topic, another cluster or a missing one is told from the log that was read."""
-    await bank.execute(
-        "CREATE TABLE public.kept AS SELECT * FROM ledger.position;"
-        r"UPDATE ledger.position SET last_digest = '\x00' WHERE partition = 0"
-        " AND topic LIKE '%commands.v1';"
-        "UPDATE ledger.position SET topic = 'gone'"
-        " WHERE partition = 1 AND topic LIKE '%commands.v1'"
-    )
-    try:
-        faults = bank.faults()["the broker has the log that was read"]
-    finally:
+    async with bank.still():
         await bank.execute(
-            "UPDATE ledger.position p SET topic = k.topic, last_digest = k.last_digest"
-            " FROM public.kept k WHERE p.source_id = k.source_id; DROP TABLE public.kept"
+            "CREATE TABLE public.kept AS SELECT * FROM ledger.position;"
+            r"UPDATE ledger.position SET last_digest = '\x00' WHERE partition = 0"
+            " AND topic LIKE '%commands.v1';"
+            "UPDATE ledger.position SET topic = 'gone'"
+            " WHERE partition = 1 AND topic LIKE '%commands.v1'"
         )
+        try:
+            faults = bank.faults()["the broker has the log that was read"]
+        finally:
+            await bank.execute(
+                "UPDATE ledger.position p SET topic = k.topic, last_digest = k.last_digest"
+                " FROM public.kept k WHERE p.source_id = k.source_id; DROP TABLE public.kept"
+            )
 
     assert len(faults) == 2
     assert "gone/1: the broker has no such partition" in faults
@@ -105,11 +110,12 @@ AHEAD = (
 
 async def test_a_log_that_ends_before_the_position_is_found(bank: Bank) -> None:
     """A log shorter than what the ledger has posted of it is not the log that was read."""
-    await bank.execute(AHEAD.format("+"))
-    try:
-        faults = bank.faults()["the broker has the log that was read"]
-    finally:
-        await bank.execute(AHEAD.format("-"))
+    async with bank.still():
+        await bank.execute(AHEAD.format("+"))
+        try:
+            faults = bank.faults()["the broker has the log that was read"]
+        finally:
+            await bank.execute(AHEAD.format("-"))
 
     assert len(faults) == 8
     assert all(": the log ends at " in one for one in faults)
