@@ -29,7 +29,7 @@ run: $(READY) ## Send the sample payments through the whole line, and prove the 
 
 .PHONY: test
 test: lint types ## Lint, types and every promise, on a real stack of its own
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m tests
 
 .PHONY: test-long
 test-long: $(READY) ## The full matrix: versions, seeds, soak (about an hour)
