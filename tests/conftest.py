@@ -12,6 +12,9 @@ from processor.ledger.migrate import migrate
 from tests.integration.ledgers import MIGRATIONS, copied, settings_for
 from tests.places import server_folder
 
+COMPILES_LITTLE = ("-XX:TieredStopAtLevel=1",)
+"""Compiling for the long run costs Java more than a few minutes of small loads give back."""
+
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
@@ -23,7 +26,7 @@ def short_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def broker(short_folder: Path) -> Iterator[KafkaBroker]:
     """Return a running broker that the whole test session shares."""
-    server = KafkaBroker(short_folder / "kafka")
+    server = KafkaBroker(short_folder / "kafka", java_options=COMPILES_LITTLE)
     server.start()
     yield server
     server.stop()

@@ -70,12 +70,18 @@ class KafkaBroker:
         version: str = KAFKA_VERSION,
         die_with_parent: bool = True,
         java_options: Sequence[str] = (),
+        makes_archive: bool = True,
     ) -> None:
-        """Describe the broker; port None means a free one, remembered in the folder."""
+        """
+        Describe the broker; port None means a free one, remembered in the folder. `java_options`
+        are added to Java's own; with `makes_archive` the archive of classes is made if it is
+        missing.
+        """
         self.folder = folder.resolve()
         self.version = version
         self._die_with_parent = die_with_parent
         self._java_options = java_options
+        self._makes_archive = makes_archive
         self._ports_file = self.folder / "ports.json"
         self._settings_file = self.folder / "server.properties"
         self._daemon = Daemon("kafka", self.folder, str(self._settings_file))
@@ -116,7 +122,7 @@ class KafkaBroker:
         if self.running:
             return
         class_path = jars.class_path(self.version, report)
-        if not self._java_options:
+        if self._makes_archive:
             kafka_java.make_archive(self.version, self._train)
         self.folder.mkdir(parents=True, exist_ok=True)
         port, controller_port = self._ports()
@@ -178,7 +184,9 @@ class KafkaBroker:
         """Start and stop a broker that records which classes it loads."""
         with tempfile.TemporaryDirectory() as scratch:
             option = kafka_java.training_option(archive)
-            trainee = KafkaBroker(Path(scratch), version=self.version, java_options=[option])
+            trainee = KafkaBroker(
+                Path(scratch), version=self.version, java_options=[option], makes_archive=False
+            )
             trainee.start()
             trainee.stop()
 
