@@ -50,6 +50,11 @@ def day_end(bank: Bank, *words: str) -> Ran:
     return bank.line.run("day-end", *words)
 
 
+def without_waiting(ran: Ran) -> list[str]:
+    """Give what it said beside its waiting for an answer, which a busy machine makes it do."""
+    return [line for line in ran.err.splitlines() if ": no answer yet, " not in line]
+
+
 def nobody_answers(bank: Bank) -> None:
     """Nothing is closed, then or later; nor is a day that has not begun."""
     begun = only_line(day_end(bank, "--date", LATER))
@@ -70,7 +75,7 @@ def nobody_answers(bank: Bank) -> None:
 def a_day_is_closed_once(bank: Bank) -> None:
     """The attempt that timed out is refused, and the next has another id."""
     first = day_end(bank, "--date", DAY)
-    assert (first.status, first.err) == (0, "")
+    assert (first.status, without_waiting(first)) == (0, [])
     said, *table, sums = first.out.splitlines()
     assert said == f"{DAY} is closed; 2001-01-02 follows"
     assert sums.endswith("both sides are equal")
@@ -96,7 +101,7 @@ def the_next_day_has_its_own_sums(bank: Bank) -> None:
     assert f"{DAY} closed, 2001-01-02 open\n" in shown
     third = day_end(bank, "--next", "2001-01-08", "--format", "json")
     assert third.status == 0
-    assert third.err.splitlines() == ["2001-01-02 is closed; 2001-01-08 follows"]
+    assert without_waiting(third) == ["2001-01-02 is closed; 2001-01-08 follows"]
     document = third.document
     assert (document["business_date"], document["next_date"]) == ("2001-01-02", "2001-01-08")
     assert document["holds"] is True
