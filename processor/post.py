@@ -117,7 +117,10 @@ def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set
             if asked.transaction_id in probed:
                 wanted.add(asked.transaction_id)
             rule = CATALOGUE[type(asked)]
-            wanted.update(one for one in (rule.original_of(asked), rule.hold_of(asked)) if one)
+            if rule.original_of is not None:
+                wanted.add(rule.original_of(asked))
+            if rule.hold_of is not None:
+                wanted.add(rule.hold_of(asked))
     return wanted
 
 
@@ -150,13 +153,12 @@ async def _read_books(
             continue
         rule = CATALOGUE[type(asked)]
         names.update(rule.accounts_of(asked))
-        original, hold = rule.original_of(asked), rule.hold_of(asked)
-        for earlier, of_kind in ((original, originals), (hold, held)):
-            if earlier is not None:
-                of_kind.add(earlier)
-                if (first := decided.get(earlier)) is not None:
-                    sides = (first.ruling.debit_account, first.ruling.credit_account)
-                    names.update(name for name in sides if name is not None)
+        if rule.original_of is not None:
+            originals.add(rule.original_of(asked))
+            names.update(_sides(decided.get(rule.original_of(asked))))
+        if rule.hold_of is not None:
+            held.add(rule.hold_of(asked))
+            names.update(_sides(decided.get(rule.hold_of(asked))))
         if charging and rule.is_charged:
             currencies = charging & _currencies(asked, decided)
             names.update(FEES_PREFIX + currency for currency in currencies)
@@ -164,6 +166,14 @@ async def _read_books(
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
     return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor, holds=holds)
+
+
+def _sides(first: Decided | None) -> list[str]:
+    """Name the accounts of an earlier payment or hold, where it was found."""
+    if first is None:
+        return []
+    sides = (first.ruling.debit_account, first.ruling.credit_account)
+    return [name for name in sides if name is not None]
 
 
 def _charging(rules: Rules, fresh: Sequence[Arrival]) -> set[str]:

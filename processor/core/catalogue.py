@@ -51,10 +51,6 @@ def _no_accounts(_command: Command) -> tuple[str, ...]:
     return ()
 
 
-def _no_original(_command: Command) -> str | None:
-    return None
-
-
 class Rule(msgspec.Struct, frozen=True):
     """
     How one kind of command is treated.
@@ -70,8 +66,8 @@ class Rule(msgspec.Struct, frozen=True):
     decide: Callable[[Any, Books, Reason | None], Ruling]
     as_asked: Callable[[Any], Ruling]
     accounts_of: Callable[[Any], tuple[str, ...]] = _no_accounts
-    original_of: Callable[[Any], str | None] = _no_original
-    hold_of: Callable[[Any], str | None] = _no_original
+    original_of: Callable[[Any], str] | None = None
+    hold_of: Callable[[Any], str] | None = None
     is_charged: bool = False
     changes_rules: bool = False
 
