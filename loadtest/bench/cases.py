@@ -17,9 +17,9 @@ from loadtest.bench.books import Faults, prove_load, prove_sample
 from loadtest.bench.child import Child
 from loadtest.bench.drain import Drained, MeasuredWorker, OutcomesEnd, drain
 from loadtest.bench.filling import fill
-from loadtest.bench.ground import COMMANDS, OUTCOMES, Ground
+from loadtest.bench.ground import OUTCOMES, Ground
 from loadtest.bench.transfers import load, openings
-from loadtest.lanes import COMMAND_TOPICS, Lanes
+from loadtest.lanes import COMMAND_TOPICS, COMMANDS, Lanes
 from loadtest.publish import Publisher
 from loadtest.record import Ending, Phase
 from loadtest.sample import SEED, Sample, generate

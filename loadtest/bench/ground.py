@@ -14,14 +14,14 @@ from deploy.local import Stack
 from loadtest import site
 from loadtest.bench.usage import Processes
 from loadtest.errors import LoadTestError
+from loadtest.lanes import COMMAND_TOPICS
 from loadtest.processes import Command
 from loadtest.reporting import is_test_ledger
 from loadtest.site import Site
 
-COMMANDS = "payments.commands.v1"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
-TOPICS = (COMMANDS, OUTCOMES, DEAD_LETTERS)
+TOPICS = (*COMMAND_TOPICS, OUTCOMES, DEAD_LETTERS)
 
 
 class Ground:

@@ -13,9 +13,10 @@ from loadtest.bench.books import Faults, prove_load
 from loadtest.bench.cases import CHILD_LIMIT_S, PARTITIONS, Bench
 from loadtest.bench.child import Child
 from loadtest.bench.drain import MeasuredWorker, OutcomesEnd
-from loadtest.bench.ground import COMMANDS, OUTCOMES
+from loadtest.bench.ground import OUTCOMES
 from loadtest.bench.latency import Schedule
 from loadtest.bench.transfers import load
+from loadtest.lanes import COMMANDS
 from loadtest.site import Site
 
 CHILD_START_S = 2.5

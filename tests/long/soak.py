@@ -20,9 +20,10 @@ from loadtest import site
 from loadtest.bench.books import prove_load
 from loadtest.bench.drain import MeasuredWorker, OutcomesEnd
 from loadtest.bench.filling import fill, producer, send
-from loadtest.bench.ground import COMMANDS, OUTCOMES
+from loadtest.bench.ground import OUTCOMES
 from loadtest.bench.transfers import Pair, load, openings, transfers
 from loadtest.bench.usage import cpu_seconds, peak_memory_bytes
+from loadtest.lanes import COMMANDS
 from loadtest.processes import Command
 from loadtest.sample import SEED
 from loadtest.site import CONSUMER_GROUP, Site
