@@ -11,8 +11,9 @@ is what happens to each of them.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from processor.batch import Answered, Batch, Log, Prepared, Run, turns
 from processor.core.answers import Arrival, First, Record, ids_of
@@ -24,6 +25,12 @@ from processor.ledger import Ledger
 from processor.post import post
 from processor.telemetry import Telemetry
 from processor.timelines import Timelines
+
+JUST_POSTED_BATCHES: Final = 4
+"""
+As many may be posted between the table's answer about a run and the run's own posting: the one that
+is told just then, the one that is posted, and what is prepared and waits.
+"""
 
 
 class Table(Protocol):
@@ -77,6 +84,9 @@ class Line:
         self.delivered: dict[Log, int] = {}
         """How far outcomes were delivered, by claim: one that was lost says nothing of the next."""
 
+        self.just_posted: deque[set[str]] = deque(maxlen=JUST_POSTED_BATCHES)
+        """Ids of the last batches: suspects too, for the table may have been asked before them."""
+
     async def prepare(self, run: Run) -> Prepared:
         """Decode each record once, and ask the table which ids it has seen."""
         with self.telemetry.step("prepare"):
@@ -98,7 +108,11 @@ class Line:
                 for run in batch.runs
                 if run.log in self.delivered
             }
-            return await post(batch, self.ledger, self.timelines, delivered)
+            ids = set(ids_of(batch.arrivals))
+            batch.suspects.update(*(ids & posted for posted in self.just_posted))
+            answered = await post(batch, self.ledger, self.timelines, delivered)
+            self.just_posted.append(ids)
+            return answered
 
     async def finish(self, answered: Answered) -> None:
         """
