@@ -5,7 +5,6 @@ translated here.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,12 +31,14 @@ DURABLE_COMMITS: Final = frozenset({"on", "remote_write", "remote_apply"})
 # ours, 40 serialisation and deadlock, XX001.. corruption stays out.
 _RETRIED_CLASSES: Final = frozenset({"08", "25", "40", "53", "57", "58"})
 _RETRIED_STATES: Final = frozenset({"55P03"})
-_CONNECTION_ERRORS: Final = (
+CONNECTION_ERRORS: Final = (
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
 )
+"""What asyncpg raises where a connection is away, or was left in the middle of something."""
+
 _DATA_CLASSES: Final = frozenset({"22", "23"})
 _REGISTERED_ID: Final = re.compile(r"transaction_(\d+_pkey|id_once)")
 """The primary key of transaction ids, as its partitions name it."""
@@ -85,7 +86,7 @@ def translated() -> Iterator[None]:
         if state[:2] in _DATA_CLASSES:
             raise UnpostableError(line, state) from error
         raise FaultError(line) from error
-    except _CONNECTION_ERRORS as error:
+    except CONNECTION_ERRORS as error:
         what = str(error) or type(error).__name__
         raise LedgerUnavailableError(f"PostgreSQL does not answer: {what}") from error
 
@@ -119,7 +120,7 @@ class LedgerConnection:
     async def close(self) -> None:
         """Close in order, within the connect timeout."""
         if self._connection is not None:
-            with suppress(asyncpg.PostgresError, OSError, asyncio.TimeoutError):
+            with suppress(asyncpg.PostgresError, *CONNECTION_ERRORS):
                 await self._connection.close(timeout=self._settings.connect_timeout_s)
             self._connection = None
 

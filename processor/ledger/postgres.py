@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 import structlog
 
-from processor.batch import Log, Run
-from processor.core.answers import (
-    Answer,
-    Clock,
-    Conflict,
-    DeadLetter,
-    First,
-    RecordedAnswer,
-    Repeat,
+from processor.batch import Log
+from processor.errors import LedgerUnavailableError, OutageError, ProcessorError, UnpostableError
+from processor.ledger import DueHold, Position, Timeline
+from processor.ledger.connection import (
+    CONNECTION_ERRORS,
+    ConnectionSettings,
+    LedgerConnection,
+    translated,
 )
-from processor.core.books import Account, Decided, Hold, Opened
-from processor.core.rules import Rules
-from processor.errors import (
-    AlreadyDecidedError,
-    FencedError,
-    LedgerUnavailableError,
-    OutageError,
-    ProcessorError,
-    RewoundError,
-    RulesChangedError,
-    UnpostableError,
-)
-from processor.ledger import DueHold, Fence, Position, Timeline, binary, rows
-from processor.ledger.connection import ConnectionSettings, LedgerConnection, translated
 from processor.ledger.rulebook import Rulebook
+from processor.ledger.session import PostgresSession
 from processor.ledger.statements import SQL
 
 log = structlog.get_logger()
@@ -47,192 +32,6 @@ MONTHS_AHEAD: Final = 3
 
 ROLLBACK_TIMEOUT_S: Final = 2.0
 """How long a roll-back may take before the connection is given up, which rolls back too."""
-
-
-class PostgresSession:
-    """One posting transaction; see `PostingSession` for what each method promises."""
-
-    def __init__(self, connection: asyncpg.Connection, rulebook: Rulebook) -> None:
-        self._connection = connection
-        self._rulebook = rulebook
-        self._now: datetime | None = None
-
-    async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
-        with translated():
-            return await self._connection.fetch(SQL[name], *arguments)
-
-    async def _execute(self, name: str, *arguments: Any) -> str:
-        with translated():
-            return await self._connection.execute(SQL[name], *arguments)
-
-    async def _copy(
-        self, table: str, columns: Sequence[str], encode: binary.Encoder, firsts: Sequence[First]
-    ) -> None:
-        """
-        COPY rows: a fifth less work for the server than INSERT from arrays. Triggers and
-        constraints hold alike.
-        """
-        assert self._now is not None, "the clock is read before anything is recorded"
-        with translated():
-            await self._connection.copy_to_table(
-                table,
-                schema_name="ledger",
-                columns=columns,
-                format="binary",
-                source=binary.stream(encode, firsts, self._now),
-            )
-
-    @property
-    def rules(self) -> Rules:
-        """The rules as they are known."""
-        return self._rulebook.rules
-
-    async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:
-        """Lock the positions and the rules; compare claims and starts."""
-        rows_found = await self._fetch(
-            "fence",
-            [run.log.topic for run in runs],
-            [run.log.partition for run in runs],
-            changes_rules,
-        )
-        found = {(row["topic"], row["partition"]): row for row in rows_found}
-        fenced, rewound = set[tuple[str, int]](), set[tuple[str, int]]()
-        for run in runs:
-            place = (run.log.topic, run.log.partition)
-            row = found.get(place)
-            if row is None or row["next_offset"] < run.start:
-                rewound.add(place)
-            elif row["claim"] != run.log.claim:
-                fenced.add(place)
-        if rewound:
-            raise RewoundError("the ledger stands before what was read", frozenset(rewound))
-        if fenced:
-            raise FencedError("the claim is another worker's", frozenset(fenced))
-        next_offsets = {place: row["next_offset"] for place, row in found.items()}
-        return Fence(rows_found[0]["timeline_id"], next_offsets)
-
-    async def decided(self, transaction_ids: Collection[str]) -> dict[str, Decided]:
-        """Read recorded first answers."""
-        if not transaction_ids:
-            return {}
-        found = await self._fetch("decided", list(transaction_ids))
-        return {row["transaction_id"]: rows.decided_of(row) for row in found}
-
-    async def answered(self, runs: Sequence[Run]) -> dict[tuple[int, int], RecordedAnswer]:
-        """Read what else was recorded at the runs' positions."""
-        found = await self._fetch(
-            "answered",
-            [run.log.source_id for run in runs],
-            [run.start for run in runs],
-            [run.end for run in runs],
-        )
-        return {(row["source_id"], row["source_offset"]): rows.recorded_of(row) for row in found}
-
-    async def lock(self, names: Collection[str]) -> dict[str, Account]:
-        """Lock accounts and read them."""
-        if not names:
-            return {}
-        found = await self._fetch("lock", list(names))
-        return {row[1]: rows.account_of(row) for row in found}
-
-    async def reversed_totals(self, transaction_ids: Collection[str]) -> dict[str, int]:
-        """Read reversal totals."""
-        if not transaction_ids:
-            return {}
-        found = await self._fetch("reversed_totals", list(transaction_ids))
-        return {row[0]: row[1] for row in found}
-
-    async def holds(self, transaction_ids: Collection[str]) -> dict[str, Hold]:
-        """Read holds."""
-        if not transaction_ids:
-            return {}
-        found = await self._fetch("holds", list(transaction_ids))
-        return {row["hold_transaction_id"]: rows.hold_of(row) for row in found}
-
-    async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
-        """Read the clock and draw ledger_sequences."""
-        (row,) = await self._fetch("clock", sequence_count)
-        self._now = row["now"]
-        if row["rules_version"] != self.rules.version:
-            self._rulebook.rules = rows.rules_of(await self._fetch("rules"))
-            raise RulesChangedError("the rules have changed")
-        return Clock(row["now_us"], row["now_text"], self.rules), row["sequences"]
-
-    async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:
-        """Write accounts, ids, postings and all other answers."""
-        if opened:
-            await self._open(opened)
-        firsts = [answer for answer in answers if type(answer) is First]
-        if firsts:
-            await self._record_firsts(firsts)
-        if len(firsts) == len(answers):
-            return
-        timeline_id = answers[0].timeline_id
-        repeats = [answer for answer in answers if isinstance(answer, Repeat)]
-        conflicts = [answer for answer in answers if isinstance(answer, Conflict)]
-        letters = [answer for answer in answers if isinstance(answer, DeadLetter)]
-        if repeats:
-            columns = rows.repeat_columns(repeats)
-            await self._execute("insert_repeats", *columns, timeline_id, self._now)
-        if conflicts:
-            columns = rows.conflict_columns(conflicts)
-            await self._execute("insert_conflicts", *columns, timeline_id, self._now)
-        if letters:
-            columns = rows.dead_letter_columns(letters)
-            await self._execute("insert_dead_letters", *columns, timeline_id, self._now)
-
-    async def _open(self, opened: Sequence[Opened]) -> None:
-        accounts = [one.account for one in opened]
-        ids = await self._fetch(
-            "insert_accounts",
-            [account.name for account in accounts],
-            [account.currency for account in accounts],
-            [account.kind for account in accounts],
-            [one.overdraft_limit for one in opened],
-            self._now,
-        )
-        if len(ids) != len(opened):
-            raise AlreadyDecidedError("an account was opened meanwhile")
-        by_name = {row["name"]: row["account_id"] for row in ids}
-        for account in accounts:
-            account.account_id = by_name[account.name]
-
-    async def _record_firsts(self, firsts: list[First]) -> None:
-        # In the order of their ids, so that two workers do not wait for each other in a circle.
-        by_id = sorted(firsts, key=lambda first: first.decided.transaction_id)
-        await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
-        moved = [first for first in firsts if first.decided.ruling.postings]
-        if len(moved) < len(firsts):
-            await self._record_unmoved(firsts)
-        if moved:
-            await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
-
-    async def _record_unmoved(self, firsts: list[First]) -> None:
-        """Before the postings: they may use a limit that was raised."""
-        others = [first for first in firsts if not first.decided.ruling.postings]
-        refusals = [first for first in others if first.decided.ruling.reason is not None]
-        changes = [first for first in others if first.decided.ruling.reason is None]
-        if refusals:
-            await self._execute("insert_refusals", self._now, *rows.refusal_columns(refusals))
-        if changes:
-            columns = rows.account_change_columns(changes)
-            await self._execute("insert_account_changes", self._now, *columns)
-
-    async def advance(self, runs: Sequence[Run], delivered: dict[tuple[str, int], int]) -> None:
-        """Note the holes, move the positions."""
-        holes = [(run.log.source_id, *hole) for run in runs for hole in run.holes()]
-        if holes:
-            await self._execute("insert_holes", *map(list, zip(*holes, strict=True)))
-        last = [run.records[-1].offset if run.records else None for run in runs]
-        await self._execute(
-            "advance",
-            [run.log.topic for run in runs],
-            [run.log.partition for run in runs],
-            [run.end for run in runs],
-            [delivered.get((run.log.topic, run.log.partition), 0) for run in runs],
-            last,
-            [run.digest() for run in runs],
-        )
 
 
 class PostgresLedger:
@@ -273,7 +72,7 @@ class PostgresLedger:
     async def _roll_back(self, connection: asyncpg.Connection) -> None:
         try:
             await connection.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, *CONNECTION_ERRORS):
             self._posting.abandon()
 
     async def _fetch(self, name: str, *arguments: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 
 from processor.errors import ProcessorError, SettingsError
-from processor.ledger.connection import ConnectionSettings, translated
+from processor.ledger.connection import CONNECTION_ERRORS, ConnectionSettings, translated
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long a connection may take to say goodbye."""
@@ -84,7 +84,7 @@ async def connected(settings: ConnectionSettings) -> AsyncIterator[asyncpg.Conne
     finally:
         try:
             await connection.close(timeout=CLOSE_TIMEOUT_S)
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, *CONNECTION_ERRORS):
             connection.terminate()
 
 

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 import processor.post
 from processor.cli import main
 from processor.emit import Emitter
-from processor.ledger.postgres import PostgresSession
+from processor.ledger.session import PostgresSession
 from processor.pipeline import Line
 from processor.stream.application import Acknowledgements
 from processor.stream.intake import Intake
