@@ -19,8 +19,9 @@ from loadtest.lanes import Lanes, Position
 from loadtest.message import Message
 from loadtest.reference import days, holds
 from loadtest.reference.answer import Answer
-from loadtest.reference.contract import Command, Fault, read, time_us
+from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.model import Books
+from loadtest.reference.times import time_us
 from loadtest.reporting import Ledger
 from loadtest.views import First, view_differences
 
@@ -321,7 +322,8 @@ def _asked(command: Command) -> Answer:
     """
     content = command.content
     currency = content.get("currency")
-    own = ("lines", "credit_amount", "credit_currency", "rate", "hold_transaction_id", "tariff")
+    own = ["lines", "credit_amount", "credit_currency", "rate"]
+    own += ["hold_transaction_id", "tariff", "limit"]
     shown = {name: content[name] for name in own if name in content}
     if content["type"] == "hold.place":
         shown = holds.shown_of(content)

@@ -72,11 +72,11 @@ def charged(world: World) -> Script:
     world.moved(payer, shop, bought + held, currency)
     _charge(world, shop, part // 4 + 1)
     _charge(world, payer, FEE_MINOR)
-    placed = _at_counter(_sided(world, "hold.place", payer, shop, held))
+    placed = _at_counter(world.sided("hold.place", payer, shop, held))
     taken = _at_counter(
         world.pen.body("hold.capture", hold_transaction_id=placed["transaction_id"])
     )
-    paid = _at_counter(_sided(world, "payment", payer, shop, bought))
+    paid = _at_counter(world.sided("payment", payer, shop, bought))
     steps: list[tuple[Body | bytes, str]] = [
         (world.opening(payer), "posted"),
         (world.opening(shop, kind="merchant"), "posted"),
@@ -146,12 +146,6 @@ def racing_tariffs(world: World) -> Script:
         world.late.append([internal(world, body | {"for_channel": channel}, None, lane)])
     world.pen.races.update(("posted", "rejected:tariff_overlaps"))
     return []
-
-
-def _sided(world: World, type_: str, debit: Account, credit: Account, minor: int) -> Body:
-    amount = world.pen.amount(minor, debit.currency)
-    sides = {"debit_account": debit.name, "credit_account": credit.name}
-    return world.pen.body(type_, **sides, amount=amount, currency=debit.currency)
 
 
 def _at_counter(body: Body) -> Body:

@@ -122,10 +122,10 @@ def payroll(world: World) -> Script:
     for employee, minor in salaries:
         world.moved(employer, employee, minor, currency)
     lines = [
-        _line(world, employee, "credit", minor, reference=f"salary {number}")
+        world.line(employee, "credit", minor, reference=f"salary {number}")
         for number, (employee, minor) in enumerate(salaries, start=1)
     ]
-    lines.insert(world.rng.randrange(EMPLOYEES), _line(world, employer, "debit", total))
+    lines.insert(world.rng.randrange(EMPLOYEES), world.line(employer, "debit", total))
     early, paid = (_journal(world, lines, reference="November") for _ in range(2))
     return world.told(
         employer,
@@ -145,7 +145,7 @@ def payroll(world: World) -> Script:
 def two_currencies(world: World) -> Script:
     """Post lines in two currencies together; an account may stand on several of them."""
     one, other = (
-        world.newcomer("two", currency) for currency in world.rng.sample(tuple(DIGITS), 2)
+        world.newcomer("two", currency) for currency in world.rng.sample(tuple(world.pool), 2)
     )
     minor, moved = world.minor(), []
     for account in (one, other):
@@ -153,9 +153,9 @@ def two_currencies(world: World) -> Script:
         world.moved(None, account, minor, account.currency)
         world.moved(account, payee, minor, account.currency)
         moved += [
-            _line(world, account, "debit", 2 * minor),
-            _line(world, account, "credit", minor),
-            _line(world, payee, "credit", minor),
+            world.line(account, "debit", 2 * minor),
+            world.line(account, "credit", minor),
+            world.line(payee, "credit", minor),
         ]
     world.rng.shuffle(moved)
     body = _journal(world, moved)
@@ -180,7 +180,7 @@ def fee_overdraws(world: World) -> Script:
     world.moved(account, income, fee, account.currency)
     world.moved(None, account, fee + 1, account.currency)
     world.moved(account, None, 1, account.currency)
-    lines = [_line(world, account, "debit", fee), _line(world, income, "credit", fee)]
+    lines = [world.line(account, "debit", fee), world.line(income, "credit", fee)]
     taken = _journal(world, lines) | OVERDRAW
     return world.told(
         account,
@@ -234,7 +234,7 @@ def own_accounts(world: World) -> Script:
     account = world.newcomer("own", world.currency())
     currency, minor = account.currency, world.minor()
     clearing = Account(f"clearing-{currency}", currency)
-    lines = [_line(world, account, "debit", minor), _line(world, clearing, "credit", minor)]
+    lines = [world.line(account, "debit", minor), world.line(clearing, "credit", minor)]
     world.pen.cash[clearing.name] += 0
     return world.told(
         account,
@@ -279,17 +279,9 @@ def _refund(world: World, original: Body, amount: str | None = None) -> Body:
     return world.reversal(original, amount) | {"type": "refund"}
 
 
-def _line(
-    world: World, account: Account, direction: str, minor: int, **fields: str
-) -> dict[str, str]:
-    amount = world.pen.amount(minor, account.currency)
-    own = {"account": account.name, "direction": direction, "amount": amount}
-    return {**own, "currency": account.currency, **fields}
-
-
 def _pair(world: World, one: Account, other: Account) -> list[dict[str, str]]:
     """Write two lines that balance, of which one names an account of another currency."""
-    debit = _line(world, one, "debit", 1)
+    debit = world.line(one, "debit", 1)
     return [debit, debit | {"account": other.name, "direction": "credit"}]
 
 

@@ -37,7 +37,7 @@ DEFAULTS = {
 }
 """The field of a type that may be left out, with what it says then."""
 
-DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3}
+DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3, "NOK": 2}
 """Minor-unit digits of the currencies that the sample uses."""
 
 
@@ -47,13 +47,14 @@ class Account(msgspec.Struct):
 
     `spendable` is what it surely has in whatever order partitions are read: its first deposit less
     all that later commands take, credits not counted. `final` is what it holds at the end, None
-    where that depends on the order.
+    where that depends on the order. `customer` is None where it is nobody's.
     """
 
     name: str
     currency: str
     spendable: int = 0
     final: int | None = 0
+    customer: str | None = None
 
 
 class Pen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.pen import DIGITS, LONG_PAST, Account, Body
+from loadtest.pen import LONG_PAST, Account, Body
 from loadtest.world import Script, World
 
 BEYOND_ALL_FUNDS_MINOR = 500_000_000_000_000
@@ -40,7 +40,7 @@ def account_not_found(world: World) -> Script:
 
 def currency_mismatch(world: World) -> Script:
     """Pay in a currency that one of the accounts does not hold; it comes before a lack of funds."""
-    one, other = world.rng.sample(tuple(DIGITS), 2)
+    one, other = world.rng.sample(tuple(world.pool), 2)
     debit, credit = world.payer(0, one), world.payee(other)
     minor = world.minor()
     foreign = world.pen.amount(minor, other)

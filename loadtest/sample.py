@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, days, fees, holds, late, money, ordinary, refused, terms
+from loadtest import broken, days, fees, holds, late, limits, money, ordinary, refused, terms
 from loadtest.lanes import COMMAND_TOPICS
 from loadtest.record import Ending, Phase, Record, pack
 from loadtest.world import Kind, Script, World
@@ -24,7 +24,7 @@ ACCOUNTS = 10_000
 PARTITIONS = 8
 
 MIX: dict[Kind, int] = {
-    ordinary.transfer: 17_000,
+    ordinary.transfer: 14_500,
     ordinary.transfer_in_time: 200,
     ordinary.transfer_with_odd_key: 100,
     ordinary.deposit: 3_000,
@@ -64,6 +64,16 @@ MIX: dict[Kind, int] = {
     fees.given_back: 60,
     fees.tariffs_refused: 20,
     fees.racing_tariffs: 30,
+    limits.by_default: 40,
+    limits.one_customer: 30,
+    limits.held: 30,
+    limits.in_a_channel: 20,
+    limits.of_an_account: 30,
+    limits.across_days: 30,
+    limits.limits_refused: 10,
+    limits.racing_limits: 15,
+    limits.racing_spending: 30,
+    limits.racing_with_a_limit: 30,
     days.value_dated: 120,
     days.late_for_the_day: 60,
     days.days_refused: 10,
@@ -150,7 +160,7 @@ def generate(
     world = World(seed, accounts, partitions)
     lanes = len(COMMAND_TOPICS) * partitions
     first_closing = days.first_closing(world)
-    openings = [*world.opened_and_funded(), *fees.tariffs(world)]
+    openings = [*world.opened_and_funded(), *fees.tariffs(world), *limits.limits(world)]
     aborted = [_aborted(world) for _ in range(_scaled(UPSTREAM_ABORTED, scale))]
     committed = [world.posted_transfer()[-1] for _ in range(_scaled(UPSTREAM_COMMITTED, scale))]
     scripts = [kind(world) for kind, count in MIX.items() for _ in range(_scaled(count, scale))]
@@ -160,7 +170,10 @@ def generate(
     half = len(mix) // 2
     phases = (
         Phase("the first business date", (pack(first_closing, lanes),)),
-        Phase("openings, first deposits and tariffs", (pack(openings, lanes),)),
+        Phase(
+            "openings, first deposits, tariffs and limits",
+            (pack([*openings, *world.early], lanes),),
+        ),
         Phase(
             "the mix",
             (
@@ -174,7 +187,12 @@ def generate(
             "late, racing and closing commands",
             (pack(_interleaved(world.late, world), lanes),),
         ),
-        Phase("the next business date", (pack(next_day, lanes),)),
+        Phase(
+            "the next business date",
+            (pack([*next_day, *_interleaved(world.next_day, world)], lanes),),
+        ),
+        Phase("limits changed", (pack(_interleaved(world.changes, world), lanes),)),
+        Phase("under changed limits", (pack(_interleaved(world.afterwards, world), lanes),)),
     )
     return Sample(seed, accounts, partitions, phases, _expected(phases, world))
 

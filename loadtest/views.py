@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from loadtest.lanes import Lanes, Position
 from loadtest.reference.amounts import major_of
 from loadtest.reference.answer import Answer
-from loadtest.reference.contract import Command, time_us
+from loadtest.reference.contract import Command
 from loadtest.reference.model import Books
+from loadtest.reference.times import time_us
 from loadtest.reporting import Ledger
 
 

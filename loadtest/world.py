@@ -8,12 +8,15 @@ from itertools import chain
 from random import Random
 
 from loadtest.lanes import in_internal
-from loadtest.pen import DIGITS, Account, Body, Pen
+from loadtest.pen import Account, Body, Pen
 from loadtest.record import Record, partition_of
 
 CURRENCY_MIX = ("EUR",) * 8 + ("USD",) * 4 + ("GBP",) * 2 + ("JPY",) * 3 + ("KWD",) * 2 + ("CHF",)
 RESERVED_SHARE = 5
 """One account in this many is reserved for one script, which knows its balance."""
+
+SHARED = (1, 2)
+"""Two accounts of as many belong to one customer; a reserved one has a customer of its own."""
 
 FUNDS_MINOR = (5_000_000, 15_000_000)
 RESERVED_FUNDS_MINOR = (10_000, 90_000)
@@ -30,22 +33,35 @@ Kind = Callable[["World"], Script]
 
 
 class World:
-    """The accounts and a pen: `reserved` ones are handed out once, `pool` is the rest."""
+    """
+    The accounts and a pen: `reserved` ones are handed out once, `pool` is the rest.
+
+    What a story writes elsewhere than into the mix: `early` comes with the openings, `late` behind
+    the mix, and behind the closing of the first day `next_day`, `changes` and `afterwards`.
+    """
 
     def __init__(self, seed: int, accounts: int, partitions: int) -> None:
         self.pen = Pen(Random(seed), partitions)
         self.rng = self.pen.rng
         self.accounts: list[Account] = []
-        self.pool: dict[str, list[Account]] = {currency: [] for currency in DIGITS}
+        self.pool: dict[str, list[Account]] = {currency: [] for currency in CURRENCY_MIX}
         self.reserved: deque[Account] = deque()
+        self.early: Script = []
         self.late: list[Script] = []
+        self.next_day: list[Script] = []
+        self.changes: list[Script] = []
+        self.afterwards: list[Script] = []
         for number in range(accounts):
             currency = CURRENCY_MIX[self.rng.randrange(len(CURRENCY_MIX))]
             account = Account(f"acc-{number:06d}", currency)
             self.accounts.append(account)
-            if number % RESERVED_SHARE:
+            group, place = divmod(number, RESERVED_SHARE)
+            if place in SHARED:
+                account.customer = f"cus-{group:05d}-shared"
+            if place:
                 self.pool[currency].append(account)
             else:
+                account.customer = f"cus-{group:05d}"
                 self.reserved.append(account)
 
     # --- choosing
@@ -94,6 +110,7 @@ class World:
     def opening(self, account: Account, **fields: object) -> Body:
         """Write the opening of a customer account."""
         own = {"account": account.name, "currency": account.currency, "kind": "customer"}
+        own |= {} if account.customer is None else {"customer": account.customer}
         return self.pen.body("account.open", **own | fields)
 
     def transfer(self, debit: Account, credit: Account, minor: int) -> Body:
@@ -110,6 +127,18 @@ class World:
         if self.rng.randrange(100) < METADATA_PERCENT:
             body["metadata"] = {"order": f"A-{self.rng.randrange(1000)}", "shop": "Caf\u00e9"}
         return body
+
+    def sided(self, type_: str, debit: Account, credit: Account, minor: int, **fields: str) -> Body:
+        """Write a command that is about an amount and two sides."""
+        own = {"debit_account": debit.name, "credit_account": credit.name}
+        amount = self.pen.amount(minor, debit.currency)
+        return self.pen.body(type_, **own, amount=amount, currency=debit.currency, **fields)
+
+    def line(self, account: Account, direction: str, minor: int, **fields: str) -> dict[str, str]:
+        """Write a line of a journal."""
+        amount = self.pen.amount(minor, account.currency)
+        own = {"account": account.name, "direction": direction, "amount": amount}
+        return {**own, "currency": account.currency, **fields}
 
     def deposit(self, credit: Account, minor: int, **fields: object) -> Body:
         """Write a deposit."""

@@ -7,17 +7,17 @@ nothing does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from processor.batch import Answered, Batch, Run, joined
 from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_all, ids_of
-from processor.core.books import Books, Decided
+from processor.core.books import Account, Books, Decided, Subject
 from processor.core.catalogue import CATALOGUE
-from processor.core.commands import Command
-from processor.core.own_accounts import FEES_PREFIX
-from processor.core.rule_commands import TariffSet
-from processor.core.rules import Rules
+from processor.core.commands import AccountOpen, Command
+from processor.core.own_accounts import FEES_PREFIX, kind_of_own
+from processor.core.rule_commands import LimitSet, TariffSet
+from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Rules
 from processor.errors import AlreadyDecidedError, FaultError, RulesChangedError
 from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
@@ -165,7 +165,44 @@ async def _read_books(
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
-    return Books(accounts=accounts, decided=decided, reversed_minor=reversed_minor, holds=holds)
+    spent = await session.lock_spent(_spending(session.rules, fresh, accounts.values()))
+    return Books(
+        accounts=accounts,
+        decided=decided,
+        reversed_minor=reversed_minor,
+        holds=holds,
+        spent=spent,
+    )
+
+
+def _spending(
+    rules: Rules, fresh: Sequence[Arrival], accounts: Collection[Account]
+) -> list[Subject]:
+    """
+    Name whose spending is counted under limits that are in force, or may be once the batch has set
+    some, in the global order.
+    """
+    commands = [one.asked for one in fresh if isinstance(one.asked, Command)]
+    new = (one.limit.bounded for one in commands if isinstance(one, LimitSet))
+    bounded = {*rules.limits, *new}
+    if not bounded:
+        return []
+    subjects: set[Subject] = set()
+    channels = {asked.channel for asked in commands}
+    known = [(one.name, one.customer, one.currency) for one in accounts]
+    opened = [one for one in commands if isinstance(one, AccountOpen)]
+    known += [(one.account, one.customer, one.currency) for one in opened]
+    for name, customer, currency in known:
+        if kind_of_own(name) is None:
+            subjects.add((ACCOUNT, name, currency))
+            subjects.update((CHANNEL, channel, currency) for channel in channels)
+            if customer is not None:
+                subjects.add((CUSTOMER, customer, currency))
+    return sorted(
+        (scope, name, currency)
+        for scope, name, currency in subjects
+        if not bounded.isdisjoint(((scope, name, currency), (scope, None, currency)))
+    )
 
 
 def _sides(first: Decided | None) -> list[str]:

@@ -184,6 +184,17 @@ def tariff_end(name: str = "t", **fields: Any) -> dict[str, Any]:
     return _document("tariff.end", {"tariff": name}, fields)
 
 
+def bound(name: str, scope: str, subject: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Limit spending in EUR: `single_amount`, `daily_amount`, `daily_count` are given as fields."""
+    own = {"limit": name, "scope": scope, "subject": subject, "currency": "EUR"}
+    return _document("limit.set", own, fields)
+
+
+def bound_end(name: str, **fields: Any) -> dict[str, Any]:
+    """Limit spending no more."""
+    return _document("limit.end", {"limit": name}, fields)
+
+
 def day_close(business_date: str, next_date: str | None = None, **fields: Any) -> dict[str, Any]:
     """Close a day; the following one is open then unless another is named."""
     own = {"business_date": business_date, "next_date": next_date}

@@ -204,7 +204,7 @@ async def _transfers(bench: Bench, title: str, template: str, *, hot: bool) -> d
 
 async def _mixed(bench: Bench, title: str) -> dict[str, Any]:
     ground, sample = bench.ground, bench.sample
-    first_day, opening, mix, late, next_day = sample.phases
+    first_day, opening, mix, *behind = sample.phases
     async with ground.seed(title) as case:
         lanes = Lanes(tuple(map(case.topic, COMMAND_TOPICS)), PARTITIONS)
         async with Publisher(case.bootstrap_servers, lanes, f"{case.prefix}mixed") as publisher:
@@ -223,7 +223,7 @@ async def _mixed(bench: Bench, title: str) -> dict[str, Any]:
                 drained, events = await _answered(
                     case, worker, ground, _events(mix), bench.progress(title), mix.visible()
                 )
-                events = await _told(case, publisher, worker, (late, next_day), events)
+                events = await _told(case, publisher, worker, behind, events)
             finally:
                 worker.stop()
         bench.take(title, await prove_sample(case.database_url, sample, events))

@@ -17,11 +17,14 @@ STATUS = {
 Move = tuple[str, str, int]
 """Debit account, credit account, minor units."""
 
+Taken = tuple[str, int]
+"""An account and what is taken from it, in minor units."""
+
 
 class Account(NamedTuple):
     """
     An account as it stands; `limit` is its overdraft in minor units, None without a limit.
-    `stopped` holds the sides that are frozen.
+    `stopped` holds the sides that are frozen; `customer` is None where it is nobody's account.
     """
 
     currency: str
@@ -29,6 +32,7 @@ class Account(NamedTuple):
     kind: str = "internal"
     stopped: frozenset[str] = frozenset()
     is_closed: bool = False
+    customer: str | None = None
 
     @property
     def status(self) -> str:

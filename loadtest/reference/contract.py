@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from loadtest.reference import days, fees
+from loadtest.reference import days, fees, limits
 from loadtest.reference.amounts import AMOUNT_FORM, AMOUNT_MINOR_MAX, bare, major_of, minor_of
 from loadtest.reference.strict import parse
+from loadtest.reference.times import time_us, written
 
 COMMAND_BYTES_MAX = 64 * 1024
 REFERENCE_MAX = 140
 METADATA_PAIRS_MAX = 32
 METADATA_BYTES_MAX = 4096
-DAY = timedelta(days=1)
-MINUTE_MAX = 59
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    "account.open": ({"account", "currency", "kind"}, {"overdraft_limit"}),
+    "account.open": ({"account", "currency", "kind"}, {"overdraft_limit", "customer"}),
     "account.freeze": ({"account", "side", "reason"}, set()),
     "account.unfreeze": ({"account", "side", "reason"}, set()),
     "account.limit": ({"account", "currency", "overdraft_limit"}, set()),
@@ -52,9 +48,11 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
         {"for_channel", "product", "minimum", "maximum"},
     ),
     "tariff.end": ({"tariff"}, set()),
+    "limit.set": ({"limit", "scope", "currency"}, {"subject", *limits.MEASURES}),
+    "limit.end": ({"limit"}, set()),
     "day.close": ({"business_date"}, {"next_date"}),
 }
-INTERNAL = {"hold.expire", "tariff.set", "tariff.end", "day.close"}
+INTERNAL = {"hold.expire", "tariff.set", "tariff.end", "limit.set", "limit.end", "day.close"}
 DATED = {"deposit", "withdrawal", "transfer", "payment", "reversal", "refund", "journal"}
 DATED |= {"fx.transfer", "hold.capture"}
 """Types that may ask for a value date."""
@@ -63,7 +61,7 @@ LINE_FIELDS = {"account", "direction", "amount", "currency"}
 LINES = range(2, 101)
 CAPTURES = ("amount", "capture_max")
 AMOUNTS = {"amount": "currency", "overdraft_limit": "currency", "credit_amount": "credit_currency"}
-AMOUNTS |= dict.fromkeys(("capture_max", "minimum", "maximum"), "currency")
+AMOUNTS |= dict.fromkeys(("capture_max", "minimum", "maximum", *limits.AMOUNTS), "currency")
 """Fields that hold money, each with the field that names its currency."""
 
 UNLIMITED = ("internal", "nostro", "suspense", "income", "expense")
@@ -96,11 +94,7 @@ UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 RATE_FORM = re.compile(r"(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?")
 NAME_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 CHANNEL_FORM = re.compile(r"[a-z0-9-]{1,32}")
-TIME_FORM = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
-)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
 
 WHOLE = frozenset({""})
 
@@ -130,24 +124,6 @@ class Command(NamedTuple):
     def transaction_id(self) -> str:
         """The id in lower case."""
         return str(self.content["transaction_id"])
-
-
-@lru_cache(maxsize=1024)
-def time_us(text: str) -> int | None:
-    """Read an RFC 3339 time as microseconds since 1970; None where it is none."""
-    match = TIME_FORM.fullmatch(text)
-    if match is None:
-        return None
-    base, fraction, sign, hours, minutes = match.groups()
-    try:
-        at = datetime.fromisoformat(base + "+00:00")
-    except ValueError:
-        return None
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    if offset >= DAY or int(minutes or 0) > MINUTE_MAX:
-        return None
-    seconds = (at - (offset if sign != "-" else -offset) - EPOCH) // timedelta(seconds=1)
-    return seconds * 1_000_000 + int((fraction or "0").ljust(6, "0"))
 
 
 def read(
@@ -207,6 +183,8 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
     kind = found.get("kind")
     if "overdraft_limit" in found and kind in KINDS and kind not in OVERDRAWN:
         yield from ("", "/overdraft_limit", "/kind")
+    if "customer" in found and kind in UNLIMITED:
+        yield from ("", "/customer", "/kind")
 
 
 def _own_faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Iterator[str]:
@@ -221,6 +199,8 @@ def _own_faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) ->
             yield "/capture_max"
     if type_ == "tariff.set":
         yield from (f"/{field}" for field in fees.faults(found, digits))
+    if type_ == "limit.set":
+        yield from limits.faults(found)
 
 
 def _unfit_amounts(found: Mapping[str, Any], digits: Mapping[str, int]) -> Iterator[str]:
@@ -346,6 +326,7 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "overdraft_limit": _amount_form,
     "currency": lambda value, digits: isinstance(value, str) and value in digits,
     "kind": lambda value, _: value in KINDS,
+    "customer": _form(NAME_FORM),
     "tariff": _form(NAME_FORM),
     "command": lambda value, _: value in fees.CHARGED,
     "for_channel": _form(CHANNEL_FORM),
@@ -354,6 +335,11 @@ CHECKS: dict[str, Callable[[object, Mapping[str, int]], bool]] = {
     "tiers": fees.tiers_fit,
     "minimum": _amount_form,
     "maximum": _amount_form,
+    "limit": _form(NAME_FORM),
+    "scope": lambda value, _: value in limits.SCOPES,
+    "subject": _form(NAME_FORM),
+    **dict.fromkeys(limits.AMOUNTS, _amount),
+    "daily_count": _form(limits.COUNT_FORM),
 }
 
 
@@ -373,9 +359,7 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
     if content.get("capture_max") == content.get("amount"):
         content.pop("capture_max", None)
     if "expires_at" in content:
-        at_us = time_us(content["expires_at"]) or 0
-        at = EPOCH + timedelta(microseconds=at_us)
-        content["expires_at"] = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        content["expires_at"] = written(time_us(content["expires_at"]) or 0)
     content = fees.canonical(content, digits)
     if content["type"] == "account.open" and not content.get("overdraft_limit", "1").strip("0."):
         del content["overdraft_limit"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from loadtest.reference.answer import Answer
+from loadtest.reference.times import EPOCH
 
 if TYPE_CHECKING:
     from loadtest.reference.model import Books
@@ -16,7 +17,6 @@ Asked = Mapping[str, Any]
 
 DATE_FORM = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FIRST_YEAR = 1970
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def date_of(value: object) -> date | None:

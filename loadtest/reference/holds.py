@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtest.reference import fees
+from loadtest.reference import fees, limits
 from loadtest.reference.amounts import major_of, minor_of
 from loadtest.reference.answer import Answer, sums_of
-from loadtest.reference.contract import time_us
+from loadtest.reference.times import time_us
 
 if TYPE_CHECKING:
     from loadtest.reference.model import Books
@@ -45,17 +45,25 @@ def place(books: Books, asked: Asked, reason: str | None) -> Answer:
         reason
         or ("hold_expired" if until is not None and books.now_us > until else None)
         or books.sides_refused(debit, credit, currency)
-        or books.amount_refused(debit, credit, minor)
-        or ("balance_overflow" if books.held.get(debit, 0) + minor > HELD_MINOR_MAX else None)
     )
-    if reason is None:
-        most = minor_of(asked.get("capture_max", asked["amount"]), digits) or 0
-        books.holds[asked["transaction_id"]] = Hold(minor, most, expires_at_us=until)
-        books.held[debit] = books.held.get(debit, 0) + minor
-        shown["held"] = asked["amount"]
-    return Answer(
+    answer = Answer(
         asked["type"], reason, asked["amount"], minor, currency, debit, credit, None, shown=shown
     )
+    if reason is not None:
+        return answer
+    exceeding = limits.exceeded(books, asked, [(debit, minor)])
+    if exceeding is not None:
+        return limits.refused(answer, exceeding)
+    reason = books.amount_refused(debit, credit, minor) or (
+        "balance_overflow" if books.held.get(debit, 0) + minor > HELD_MINOR_MAX else None
+    )
+    if reason is not None:
+        return answer._replace(reason=reason)
+    limits.count(books, asked, [(debit, minor)])
+    most = minor_of(asked.get("capture_max", asked["amount"]), digits) or 0
+    books.holds[asked["transaction_id"]] = Hold(minor, most, expires_at_us=until)
+    books.held[debit] = books.held.get(debit, 0) + minor
+    return answer._replace(shown={**shown, "held": asked["amount"]})
 
 
 def capture(books: Books, asked: Asked, reason: str | None) -> Answer:
@@ -72,11 +80,16 @@ def capture(books: Books, asked: Asked, reason: str | None) -> Answer:
     payer, payee = _sides(books.answers[id_])
     releases = asked.get("remainder") == "release"
     freed = hold.remaining if releases else min(minor, hold.remaining)
+    beyond = [(payer, minor - freed)]
+    exceeding = limits.exceeded(books, asked, beyond)
+    if exceeding is not None:
+        return limits.refused(_answer(books, asked, "limit_exceeded", minor), exceeding)
     costs = fees.fees_of(books, asked, (payer, minor), (payee, minor))
     moves = [(payer, payee, minor), *fees.moves_of(costs)]
     reason = books.sums_refused(sums_of(moves), freed={payer: freed})
     if reason is not None:
         return _answer(books, asked, reason, minor)
+    limits.count(books, asked, beyond)
     books.held[payer] -= freed
     books.holds[id_] = hold._replace(
         remaining=hold.remaining - freed,

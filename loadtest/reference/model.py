@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from loadtest.reference import days, fees, holds
+from loadtest.reference import days, fees, holds, limits
 from loadtest.reference.amounts import major_of, minor_of
 from loadtest.reference.answer import Account, Answer, Entry, Move, sums_of
 from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command
@@ -53,8 +53,15 @@ class Books:
         self.held: dict[str, int] = {}
         self.holds: dict[str, holds.Hold] = {}
         self.tariffs: dict[str, fees.Tariff] = {}
+        self.limits: dict[limits.For, limits.Limit] = {}
+        self.spent: dict[tuple[date, limits.Subject], limits.Spent] = {}
         self.now_us = 0
         self.open_day: date | None = None
+
+    @property
+    def day(self) -> date:
+        """The business date of what is decided now."""
+        return self.open_day or days.today(self.now_us)
 
     def decide(self, command: Command, decided_at_us: int) -> Answer:
         """Answer a command whose id has not been answered, and remember the answer."""
@@ -75,6 +82,8 @@ class Books:
             "hold.expire": partial(holds.free, self),
             "tariff.set": partial(fees.set_tariff, self),
             "tariff.end": partial(fees.end_tariff, self),
+            "limit.set": partial(limits.set_limit, self),
+            "limit.end": partial(limits.end_limit, self),
             "day.close": partial(days.close, self),
         }
         self.now_us = decided_at_us
@@ -82,8 +91,8 @@ class Books:
         asked = command.content
         if command.amount_written is not None:
             asked = {**asked, "amount": command.amount_written}
-        open_day = self.open_day or days.today(decided_at_us)
-        answer = days.dated(asked, rule(asked, "expired" if expired else None), open_day)
+        day = self.day
+        answer = days.dated(asked, rule(asked, "expired" if expired else None), day)
         for entry in answer.entries:
             self.posted[entry.account] = entry.balance_after
         self.answers[command.transaction_id] = answer
@@ -107,7 +116,8 @@ class Books:
         if reason is None:
             limit = minor_of(asked.get("overdraft_limit", "0"), self.digits[currency])
             kind = asked["kind"]
-            self.opened[name] = Account(currency, None if kind in UNLIMITED else limit, kind)
+            limit = None if kind in UNLIMITED else limit
+            self.opened[name] = Account(currency, limit, kind, customer=asked.get("customer"))
             self.posted[name] = 0
         return Answer(asked["type"], reason, None, None, currency, None, None, name)
 
@@ -182,11 +192,15 @@ class Books:
     def _charged(self, answer: Answer, asked: Mapping[str, Any], *moves: Move) -> Answer:
         """Make the moves, the first from who gives and the last to who gets, and the fees'."""
         (debit, _, given), (_, credit, got) = moves[0], moves[-1]
+        exceeding = limits.exceeded(self, asked, [(debit, given)])
+        if exceeding is not None:
+            return limits.refused(answer, exceeding)
         costs = fees.fees_of(self, asked, (debit, given), (credit, got))
         moves += tuple(fees.moves_of(costs))
         reason = self.sums_refused(sums_of(moves))
         if reason is not None:
             return answer._replace(reason=reason)
+        limits.count(self, asked, [(debit, given)])
         shown = {**answer.shown, **fees.shown_of(costs, self.digits)}
         return answer._replace(entries=self.entries(*moves), shown=shown)
 
@@ -311,22 +325,32 @@ class Books:
             (line["account"], line["direction"], line["currency"], self._minor(line))
             for line in asked["lines"]
         ]
-        reason = reason or self._lines_refused(lines, overdraws=_overdraws(asked))
+        shown = {"lines": asked["lines"]}
+        reason = reason or self._lines_refused(lines)
+        answer = Answer(asked["type"], reason, None, None, None, None, None, None, shown=shown)
+        if reason is not None:
+            return answer
+        changes = dict.fromkeys((name for name, *_ in lines), 0)
+        for name, direction, _, minor in lines:
+            changes[name] += minor if direction == "credit" else -minor
+        overdraws = _overdraws(asked)
+        taken = [] if overdraws else [(name, -change) for name, change in changes.items()]
+        exceeding = limits.exceeded(self, asked, taken)
+        if exceeding is not None:
+            return limits.refused(answer, exceeding)
+        reason = self.sums_refused(changes, overdraws=overdraws)
+        if reason is not None:
+            return answer._replace(reason=reason)
+        limits.count(self, asked, taken)
         moves = [
             (name, f"clearing-{currency}", minor)
             if direction == "debit"
             else (f"clearing-{currency}", name, minor)
             for name, direction, currency, minor in lines
         ]
-        entries = () if reason else self.entries(*moves)
-        shown = {"lines": asked["lines"]}
-        return Answer(
-            asked["type"], reason, None, None, None, None, None, None, entries, shown=shown
-        )
+        return answer._replace(entries=self.entries(*moves))
 
-    def _lines_refused(
-        self, lines: Sequence[tuple[str, str, str, int]], *, overdraws: bool
-    ) -> str | None:
+    def _lines_refused(self, lines: Sequence[tuple[str, str, str, int]]) -> str | None:
         accounts = {name: self.account(name) for name, *_ in lines}
         found = {name: one for name, one in accounts.items() if one is not None}
         if len(found) < len(accounts):
@@ -337,12 +361,7 @@ class Books:
             return "account_frozen"
         if any(found[name].currency != currency for name, _, currency, _ in lines):
             return "currency_mismatch"
-        if self._is_clearing(*found):
-            return "kind_not_allowed"
-        changes = dict.fromkeys(found, 0)
-        for name, direction, _, minor in lines:
-            changes[name] += minor if direction == "credit" else -minor
-        return self.sums_refused(changes, overdraws=overdraws)
+        return "kind_not_allowed" if self._is_clearing(*found) else None
 
     def _exchange(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         debit, credit = asked["debit_account"], asked["credit_account"]

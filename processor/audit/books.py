@@ -69,6 +69,13 @@ async def dates(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     return _told("closed days stay as they were", f"{counts['closings']:,} closings", wrong)
 
 
+async def limits(ledger: Snapshot, counts: dict[str, int]) -> Finding:
+    """Whatever was spent under a limit was counted, and nothing went beyond."""
+    wrong = [await ledger.faults(name) for name in ("wrong_limits", "wrong_spending")]
+    counted = f"{counts['spendings']:,} spendings"
+    return _told("spending stays within its limits", counted, *wrong)
+
+
 async def ids(ledger: Snapshot, counts: dict[str, int]) -> Finding:
     """Each transaction id was decided once; repeats and conflicts point at that decision."""
     wrong = [

@@ -54,6 +54,7 @@ async def verify(
                 books.terms,
                 books.holds,
                 books.dates,
+                books.limits,
                 books.ids,
                 books.reversals,
             ):

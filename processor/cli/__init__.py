@@ -13,8 +13,8 @@ from processor.cli.books import account, payment
 from processor.cli.days import day_end
 from processor.cli.operate import config, migrate, position, topics, worker
 from processor.cli.reads import balance, statement, trial_balance
+from processor.cli.rules import limits, tariffs
 from processor.cli.talk import outcomes, send
-from processor.cli.tariffs import tariffs
 from processor.cli.verify import verify
 from processor.contracts import ContractError
 from processor.errors import FaultError, OutageError, ProcessorError, SettingsError
@@ -54,6 +54,7 @@ for command in (
     trial_balance,
     day_end,
     tariffs,
+    limits,
     verify,
     position,
     config,

@@ -13,6 +13,7 @@ import orjson
 from processor import settings as settings_module
 from processor.cli.access import reading_access
 from processor.cli.family import tree_of
+from processor.cli.writers import exceeded_text
 from processor.errors import ProcessorError
 
 ENTRIES_SHOWN: Final = 10
@@ -50,8 +51,11 @@ def account(*, name: str, as_json: bool, entries: int) -> None:
             "held": found["held"],
             "limit": found["overdraft_limit"] or "none",
             "available": found["available"] or "without limit",
+            **({"customer": found["customer"]} if found["customer"] else {}),
         }
     )
+    for limit in found["limits"]:
+        click.echo(f"  {'spending':<12} {_limit(limit)}")
     if found["entries"]:
         click.echo("newest entries, change and balance after it")
     for entry in found["entries"]:
@@ -61,6 +65,21 @@ def account(*, name: str, as_json: bool, entries: int) -> None:
             f"  {entry['booked_at']}  {sign + entry['amount']:>18} {entry['balance_after']:>20}  "
             f"{entry['type']:<10} {entry['transaction_id']}  {towards} {entry['other_account']}"
         )
+
+
+def _limit(limit: Mapping[str, Any]) -> str:
+    """Say what a spending limit bounds and what is left of it today."""
+    bounds = [
+        f"{limit['single_amount']} at once" if limit["single_amount"] else "",
+        f"{limit['daily_amount']} a day, {limit['left_amount']} left"
+        if limit["daily_amount"]
+        else "",
+        f"{limit['daily_count']} times a day, {limit['left_count']} left"
+        if limit["daily_count"]
+        else "",
+    ]
+    whose = f"limit {limit['limit']} of {limit['scope']} {limit['subject']}"
+    return f"{whose}: {'; '.join(bound for bound in bounds if bound)}"
 
 
 @click.command()
@@ -107,6 +126,8 @@ def _show_decision(found: Mapping[str, Any]) -> None:
             "asked": orjson.dumps(asked).decode(),
         }
     )
+    if "exceeded" in found:
+        click.echo(f"  exceeded     {exceeded_text(found['exceeded'])}")
     for entry in found.get("entries", ()):
         click.echo(
             f"  {entry['direction']:<12} {entry['account']}: {entry['amount']}, "

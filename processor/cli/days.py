@@ -21,7 +21,7 @@ import orjson
 from processor import settings as settings_module
 from processor.cli.access import reading_access
 from processor.cli.moments import date_of
-from processor.cli.reads import READ_TIMEOUT_MS, show_trial_balance
+from processor.cli.reads import READ_TIMEOUT_MS, TRIAL_BALANCES, show_trial_balance
 from processor.cli.writers import FORMATS
 from processor.contracts import load_contract
 from processor.core.dates import day_after
@@ -74,8 +74,11 @@ def command_of(id_: str, day: str, next_date: str, now_us: int, until_us: int) -
     show_default=True,
     help="Seconds within which a worker must close the day.",
 )
+@click.option("--by", type=click.Choice(tuple(TRIAL_BALANCES)), default="kind", show_default=True)
 @click.option("--format", "chosen", type=click.Choice(FORMATS), default="table", show_default=True)
-def day_end(*, day: str | None, next_day: str | None, timeout_s: float, chosen: str) -> None:
+def day_end(
+    *, day: str | None, next_day: str | None, timeout_s: float, by: str, chosen: str
+) -> None:
     """
     Close the open business date and show its trial balance.
 
@@ -90,16 +93,16 @@ def day_end(*, day: str | None, next_day: str | None, timeout_s: float, chosen: 
     closed, is_new = asyncio.run(ending.run(day, next_day))
     said = "is closed" if is_new else f"was closed already, at {closed.closed_at}"
     click.echo(f"{closed.business_date} {said}; {closed.next_date} follows", err=chosen != "table")
-    holds = asyncio.run(_show(settings, closed, chosen))
+    holds = asyncio.run(_show(settings, closed, by, chosen))
     sys.exit(0 if holds else 1)
 
 
-async def _show(settings: Settings, closed: ClosedDay, chosen: str) -> bool:
+async def _show(settings: Settings, closed: ClosedDay, by: str, chosen: str) -> bool:
     from processor.ledger import reads  # noqa: PLC0415 - PostgreSQL's client takes its time
 
     access = reading_access(settings, "day-end", statement_timeout_ms=READ_TIMEOUT_MS)
-    rows = reads.trial_balance_of_day(access, closed.business_date)
-    return await show_trial_balance(rows, msgspec.structs.asdict(closed), "kind", chosen)
+    rows = reads.trial_balance_of_day(access, closed.business_date, by=by)
+    return await show_trial_balance(rows, msgspec.structs.asdict(closed), by, chosen)
 
 
 class DayEnd:

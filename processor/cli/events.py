@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from processor.cli.writers import exceeded_text
 from processor.kafka import client_options, reaching
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ def outcome_line(event: Mapping[str, Any]) -> str:
     """Write an outcome in one line."""
     source = event["source"]
     money = f"{event['amount']} {event['currency']}" if event.get("amount") else ""
-    if event.get("account") or event.get("tariff"):
-        parties = event.get("account") or event["tariff"]
+    about = event.get("account") or event.get("tariff") or event.get("limit")
+    if about:
+        parties = about
     elif event.get("debit_account") or event.get("credit_account"):
         parties = f"{event.get('debit_account') or '?'} -> {event.get('credit_account') or '?'}"
     else:
@@ -126,6 +128,8 @@ def remark(event: Mapping[str, Any]) -> str:
         f"fee {one['amount']} {one['currency']} from {one['account']}"
         for one in event.get("fees") or ()
     ]
+    if event.get("exceeded"):
+        said.append(exceeded_text(event["exceeded"]))
     if event.get("late"):
         said.append(f"late, counts from {event['value_date']}")
     if event.get("business_date") and event["outcome"] == "posted":

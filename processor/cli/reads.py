@@ -59,6 +59,7 @@ def _amount_of(direction: str) -> Callable[[Mapping[str, Any]], str]:
 
 _ENTRY_COLUMNS: Final = (
     _field("booked_at", 27),
+    _field("booking_date", 12),
     _field("value_date", 10),
     _field("type", 11),
     Column("debit", _AMOUNT_COLUMNS, _amount_of("debit"), is_amount=True),
@@ -70,7 +71,7 @@ _ENTRY_COLUMNS: Final = (
 )
 _SUMS: Final = tuple(_field(name, _SUM_COLUMNS, is_amount=True) for name in _SUM_FIELDS)
 _PLACE: Final = (_field("currency", 8), _field("code", 4), _field("kind", 12))
-_TRIAL_BALANCES: Final[dict[str, tuple[tuple[str, ...], tuple[Column, ...]]]] = {
+TRIAL_BALANCES: Final[dict[str, tuple[tuple[str, ...], tuple[Column, ...]]]] = {
     "kind": (
         ("currency", "code", "kind", "class", "normal_side", "accounts"),
         (*_PLACE, _field("accounts", 10, is_amount=True)),
@@ -217,7 +218,7 @@ async def _write_statement(
 
 @click.command("trial-balance")
 @click.option("--at", help="At a moment (RFC 3339), what was booked at that very moment included.")
-@click.option("--by", type=click.Choice(tuple(_TRIAL_BALANCES)), default="kind", show_default=True)
+@click.option("--by", type=click.Choice(tuple(TRIAL_BALANCES)), default="kind", show_default=True)
 @_format
 def trial_balance(*, at: str | None, by: str, chosen: str) -> None:
     """
@@ -244,7 +245,7 @@ async def show_trial_balance(
     chosen: str,
 ) -> bool:
     """Print a trial balance, and whether both sides are equal in each currency; give that."""
-    fields, columns = _TRIAL_BALANCES[by]
+    fields, columns = TRIAL_BALANCES[by]
     writer = writer_of(chosen, "rows", (*fields, *_SUM_FIELDS), (*columns, *_SUMS))
     sums = TrialSums()
     async with opening as rows:

@@ -136,3 +136,12 @@ def writer_of(
     if chosen == "csv":
         return CsvWriter(names)
     return JsonWriter(rows_name, names) if chosen == "json" else TableWriter(columns)
+
+
+def exceeded_text(limit: Mapping[str, Any]) -> str:
+    """Say which spending limit a command would exceed."""
+    unit = "commands" if limit["measure"] == "daily_count" else limit["currency"]
+    return (
+        f"limit {limit['limit']} of {limit['scope']} {limit['subject']}: {limit['measure']} "
+        f"{limit['maximum']}, {limit['left']} {unit} left"
+    )

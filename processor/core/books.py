@@ -37,6 +37,7 @@ class Account(msgspec.Struct, gc=False):
     held: int = 0
     overdraft_limit: int | None = None
     account_id: int | None = None
+    customer: str | None = None
 
     def lacks(self, amount: int) -> bool:
         """Say whether taking `amount` would go below what is held and the limit."""
@@ -121,6 +122,27 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
     released: int
 
 
+Subject = tuple[str, str, str]
+"""Whose spending is counted: scope, name, currency."""
+
+
+class Spent(msgspec.Struct, gc=False):
+    """What a subject has spent on a business date under limits: minor units, and how often."""
+
+    booking_date: str
+    amount: int = 0
+    count: int = 0
+
+
+class Spending(msgspec.Struct, frozen=True, gc=False):
+    """What a command has spent of a subject under a limit, and all of the date with it."""
+
+    limit: str
+    subject: Subject
+    amount: int
+    after: Spent
+
+
 class Ruling(msgspec.Struct, frozen=True, gc=False):
     """
     What was decided about a command, as its event shows it.
@@ -128,8 +150,8 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     `reason` is None where it was carried out. `amount` is in major units, `amount_minor` what
     moved. `postings` are there only while the batch that moved the money is at hand. `change` is
     what became of an account that was changed; `shown` what only some kinds of commands show.
-    `holding` is what was done to a hold, while the batch is at hand. `changes_rules` where others
-    are decided by other rules from here on.
+    `holding` is what was done to a hold and `spendings` what was spent under limits, while the
+    batch is at hand. `changes_rules` where others are decided by other rules from here on.
     """
 
     reason: str | None
@@ -144,6 +166,7 @@ class Ruling(msgspec.Struct, frozen=True, gc=False):
     shown: Shown | None = None
     holding: Holding | None = None
     changes_rules: bool = False
+    spendings: tuple[Spending, ...] = ()
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
@@ -192,11 +215,13 @@ class Books:
         decided: dict[str, Decided],
         reversed_minor: dict[str, int],
         holds: dict[str, Hold] | None = None,
+        spent: dict[Subject, Spent] | None = None,
     ) -> None:
         self.accounts = accounts
         self.decided = decided
         self.reversed_minor = reversed_minor
         self.holds = {} if holds is None else holds
+        self.spent = {} if spent is None else spent
         self.now_us = 0
         """The moment of the decisions, in microseconds since the epoch."""
 
@@ -252,6 +277,18 @@ class Books:
         """Date what is posted from here on as the rules say."""
         open_date = self.rules.open_date or self.today
         self.dates = Dates(open_date, open_date)
+
+    def spent_today(self, subject: Subject) -> Spent:
+        """Say what a subject has spent on the business date of what is decided now."""
+        booking_date = self.dates.booking_date
+        spent = self.spent.get(subject)
+        is_of_today = spent is not None and spent.booking_date == booking_date
+        return spent if spent is not None and is_of_today else Spent(booking_date)
+
+    def spend(self, spendings: tuple[Spending, ...]) -> None:
+        """Count what is spent. The limits have been checked."""
+        for spending in spendings:
+            self.spent[spending.subject] = spending.after
 
     def give_back(self, original: str, amount: int) -> None:
         """Count what was given back of an original."""

@@ -35,6 +35,7 @@ from processor.core.decisions import (
     exchange,
     hold,
     journal,
+    limits,
     movement,
     opening,
     payment,
@@ -44,7 +45,7 @@ from processor.core.decisions import (
 )
 from processor.core.hold_commands import HoldCapture, HoldExpire, HoldPlace, HoldRelease
 from processor.core.reasons import Reason
-from processor.core.rule_commands import TariffEnd, TariffSet
+from processor.core.rule_commands import LimitEnd, LimitSet, TariffEnd, TariffSet
 
 
 def _no_accounts(_command: Command) -> tuple[str, ...]:
@@ -94,5 +95,7 @@ CATALOGUE: dict[type[Command], Rule] = {
     HoldExpire: Rule(hold.decide_expire, hold.as_asked, hold_of=hold.hold_of),
     TariffSet: Rule(tariffs.decide_set, tariffs.as_asked_set, changes_rules=True),
     TariffEnd: Rule(tariffs.decide_end, tariffs.as_asked_end, changes_rules=True),
+    LimitSet: Rule(limits.decide_set, limits.as_asked_set, limits.accounts_of, changes_rules=True),
+    LimitEnd: Rule(limits.decide_end, limits.as_asked_end, changes_rules=True),
     DayClose: Rule(days.decide_close, days.as_asked_close, changes_rules=True),
 }

@@ -46,12 +46,16 @@ class Command(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccountOpen(Command, frozen=True, gc=False):
-    """Open an account. `overdraft_limit_minor` is 0 where none was asked for."""
+    """
+    Open an account. `overdraft_limit_minor` is 0 where none was asked for, `customer` None where
+    the account is nobody's.
+    """
 
     account: str
     currency: str
     kind: str
     overdraft_limit_minor: int
+    customer: str | None
 
     TYPE: ClassVar[str] = "account.open"
 
@@ -63,6 +67,7 @@ class AccountOpen(Command, frozen=True, gc=False):
             "currency": self.currency,
             "kind": self.kind,
             "overdraft_limit": to_major(limit, DIGITS[self.currency]) if limit else None,
+            "customer": self.customer,
         }
 
 

@@ -20,7 +20,8 @@ from jsonschema_rs import ValidationErrorKind as Kind
 
 from processor.core import strict_json
 from processor.core.commands import Command
-from processor.core.reading import READERS, Misfit
+from processor.core.document import Misfit
+from processor.core.reading import READERS
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator

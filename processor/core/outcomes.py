@@ -23,7 +23,7 @@ from processor.core.commands import Command
 from processor.core.currencies import DIGITS
 from processor.core.fingerprint import Difference
 from processor.core.money import to_major
-from processor.core.shown import Fee, Line
+from processor.core.shown import Exceeded, Fee, Line
 
 SCHEMA_VERSION = b"1"
 EVENT_SOURCE = b"/payments/processor"
@@ -91,6 +91,8 @@ class DetailedOutcomeEvent(OutcomeEvent, frozen=True, gc=False):
     captured: str | msgspec.UnsetType = msgspec.UNSET
     fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
     tariff: str | msgspec.UnsetType = msgspec.UNSET
+    limit: str | msgspec.UnsetType = msgspec.UNSET
+    exceeded: Exceeded | msgspec.UnsetType = msgspec.UNSET
     value_date: str | msgspec.UnsetType = msgspec.UNSET
     late: bool | msgspec.UnsetType = msgspec.UNSET
     business_date: str | msgspec.UnsetType = msgspec.UNSET

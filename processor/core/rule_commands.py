@@ -1,4 +1,4 @@
-"""The commands that change the bank's rules: its fees."""
+"""The commands that change the bank's rules: its fees and its spending limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 from processor.core.commands import Command, without_needless_zeros
 from processor.core.currencies import DIGITS
 from processor.core.money import to_major
-from processor.core.rules import BASIS_POINT_DECIMALS, Tariff, Tier
+from processor.core.rules import BASIS_POINT_DECIMALS, SpendingLimit, Tariff, Tier
 
 
 class TariffSet(Command, frozen=True, gc=False):
@@ -45,6 +45,41 @@ class TariffEnd(Command, frozen=True, gc=False):
     def own_content(self) -> dict[str, object]:
         """Name the tariff."""
         return {"tariff": self.tariff}
+
+
+class LimitSet(Command, frozen=True, gc=False):
+    """Bound what is spent from now on, or otherwise than before under the same name."""
+
+    limit: SpendingLimit
+
+    TYPE: ClassVar[str] = "limit.set"
+
+    def own_content(self) -> dict[str, object]:
+        """Leave out what is not bounded."""
+        limit = self.limit
+        digits = DIGITS[limit.currency]
+        single, daily, count = limit.single_minor, limit.daily_minor, limit.daily_count
+        return {
+            "limit": limit.name,
+            "scope": limit.scope,
+            "subject": limit.subject,
+            "currency": limit.currency,
+            "single_amount": None if single is None else to_major(single, digits),
+            "daily_amount": None if daily is None else to_major(daily, digits),
+            "daily_count": None if count is None else str(count),
+        }
+
+
+class LimitEnd(Command, frozen=True, gc=False):
+    """Bound no more."""
+
+    limit: str
+
+    TYPE: ClassVar[str] = "limit.end"
+
+    def own_content(self) -> dict[str, object]:
+        """Name the limit."""
+        return {"limit": self.limit}
 
 
 def tier_content(tier: Tier, digits: int) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """
-The bank's rules that commands change: which fees are charged, which day is open.
+The bank's rules that commands change: which fees are charged, how much may be spent, which day is
+open.
 
 Everybody decides by the same rules at the same place of the ledger's order: a batch that changes
 them waits for those in flight, and those behind it wait for it.
@@ -21,9 +22,15 @@ BASIS_POINT_DECIMALS: Final = 2
 
 _WHOLE: Final = 10_000 * 10**BASIS_POINT_DECIMALS
 
-
 Scope = tuple[str, str | None, str | None, str, str]
 """Type of command, channel, product, currency, side that pays."""
+
+ACCOUNT: Final = "account"
+CUSTOMER: Final = "customer"
+CHANNEL: Final = "channel"
+
+Bounded = tuple[str, str | None, str]
+"""What a spending limit is for: scope, subject (None for any), currency."""
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -68,6 +75,28 @@ class Tariff(msgspec.Struct, frozen=True):
         return fee if self.maximum_minor is None else min(fee, self.maximum_minor)
 
 
+class SpendingLimit(msgspec.Struct, frozen=True):
+    """
+    How much may be spent in a currency: by a single command, and on a business date.
+
+    `scope` says whose spending is meant: `account`, `customer` or `channel`. `subject` is its name,
+    None for each that has no limit of its own. Amounts are in minor units; None is no bound.
+    """
+
+    name: str
+    scope: str
+    subject: str | None
+    currency: str
+    single_minor: int | None
+    daily_minor: int | None
+    daily_count: int | None
+
+    @property
+    def bounded(self) -> Bounded:
+        """What it is for; no two limits are for the same."""
+        return (self.scope, self.subject, self.currency)
+
+
 class Rules(msgspec.Struct, frozen=True):
     """
     The rules at a place of the ledger's order; `version` is the sequence of the last change.
@@ -78,6 +107,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     version: int = 0
     tariffs: Mapping[Scope, Tariff] = MappingProxyType({})
+    limits: Mapping[Bounded, SpendingLimit] = MappingProxyType({})
     open_date: str | None = None
 
     def with_open_date(self, open_date: str) -> Rules:
@@ -86,12 +116,28 @@ class Rules(msgspec.Struct, frozen=True):
 
     def with_tariff(self, tariff: Tariff) -> Rules:
         """Charge by a tariff from here on, instead of one of its name."""
-        return replace(self, tariffs={**self.without(tariff.name).tariffs, tariff.scope: tariff})
+        others = self.without_tariff(tariff.name).tariffs
+        return replace(self, tariffs={**others, tariff.scope: tariff})
 
-    def without(self, name: str) -> Rules:
+    def without_tariff(self, name: str) -> Rules:
         """Charge by a tariff no more."""
         left = {scope: one for scope, one in self.tariffs.items() if one.name != name}
         return replace(self, tariffs=left)
+
+    def with_limit(self, limit: SpendingLimit) -> Rules:
+        """Bound what is spent from here on, instead of by a limit of its name."""
+        others = self.without_limit(limit.name).limits
+        return replace(self, limits={**others, limit.bounded: limit})
+
+    def without_limit(self, name: str) -> Rules:
+        """Bound by a limit no more."""
+        left = {bounded: one for bounded, one in self.limits.items() if one.name != name}
+        return replace(self, limits=left)
+
+    def limit(self, scope: str, subject: str, currency: str) -> SpendingLimit | None:
+        """Find the limit of a subject, else the one for any."""
+        own = self.limits.get((scope, subject, currency))
+        return self.limits.get((scope, None, currency)) if own is None else own
 
     def tariff(
         self, command: str, channel: str, product: str, currency: str, payer: str

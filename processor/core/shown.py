@@ -32,6 +32,21 @@ class Fee(msgspec.Struct, frozen=True, gc=False):
     tariff: str
 
 
+class Exceeded(msgspec.Struct, frozen=True, gc=False):
+    """
+    The spending limit that a command would exceed: its name, whose spending it bounds, what it
+    bounds (`measure`), its `maximum` and how much of that is `left`; amounts are canonical.
+    """
+
+    limit: str
+    scope: str
+    subject: str
+    currency: str
+    measure: str
+    maximum: str
+    left: str
+
+
 class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Fields of an outcome, under their names in `payment_outcome.v1.json`."""
 
@@ -50,6 +65,8 @@ class Shown(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     captured: str | msgspec.UnsetType = msgspec.UNSET
     fees: Sequence[Fee] | msgspec.UnsetType = msgspec.UNSET
     tariff: str | msgspec.UnsetType = msgspec.UNSET
+    limit: str | msgspec.UnsetType = msgspec.UNSET
+    exceeded: Exceeded | msgspec.UnsetType = msgspec.UNSET
     value_date: str | msgspec.UnsetType = msgspec.UNSET
     late: bool | msgspec.UnsetType = msgspec.UNSET
     business_date: str | msgspec.UnsetType = msgspec.UNSET

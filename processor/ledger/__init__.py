@@ -14,7 +14,7 @@ import msgspec
 
 from processor.batch import Log, Run
 from processor.core.answers import Answer, Clock, RecordedAnswer
-from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.books import Account, Decided, Hold, Opened, Spent, Subject
 from processor.core.rules import Rules
 
 
@@ -102,6 +102,12 @@ class PostingSession(Protocol):
 
     async def holds(self, transaction_ids: Collection[str]) -> dict[str, Hold]:
         """Read the state of holds by the id that placed them. Only after the locks."""
+
+    async def lock_spent(self, subjects: Collection[Subject]) -> dict[Subject, Spent]:
+        """
+        Lock what subjects have spent, in the global order, and read it; all are given. Only after
+        the accounts.
+        """
 
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """

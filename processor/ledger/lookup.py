@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import orjson
 
 from processor.core.books import Decided
 from processor.core.currencies import DIGITS
 from processor.core.decisions.reversal import REVERSIBLE
 from processor.core.money import to_major, to_minor
+from processor.core.shown import Exceeded
 from processor.errors import ProcessorError
 from processor.ledger import rows
 from processor.ledger.connection import ConnectionSettings
@@ -39,6 +41,7 @@ async def account(access: ConnectionSettings, name: str, entries_max: int) -> Do
         found = await _fetch(connection, "account", name)
         if not found:
             return None
+        limits = await _fetch(connection, "account_limits", name)
         entries = await _fetch(connection, "account_entries", name, entries_max)
     (row,) = found
     digits = DIGITS[row["currency"]]
@@ -55,7 +58,28 @@ async def account(access: ConnectionSettings, name: str, entries_max: int) -> Do
         "available": None
         if limit is None
         else to_major(row["posted"] - row["held"] + limit, digits),
+        "customer": row["customer"],
+        "limits": [_limit(one, digits) for one in limits],
         "entries": entries,
+    }
+
+
+def _limit(row: Mapping[str, Any], digits: int) -> Document:
+    """Describe a spending limit and what is left of it today, None where it does not bound."""
+    daily, count = row["daily_amount"], row["daily_count"]
+    single, spent = row["single_amount"], row["spent_amount"]
+    left = None if daily is None else max(daily - spent, 0)
+    return {
+        "limit": row["limit"],
+        "scope": row["scope"],
+        "subject": row["subject"],
+        "single_amount": None if single is None else to_major(single, digits),
+        "daily_amount": None if daily is None else to_major(daily, digits),
+        "daily_count": count,
+        "spent_amount": to_major(spent, digits),
+        "spent_count": row["spent_count"],
+        "left_amount": None if left is None else to_major(left, digits),
+        "left_count": None if count is None else max(count - row["spent_count"], 0),
     }
 
 
@@ -105,6 +129,8 @@ async def _first(connection: asyncpg.Connection, row: Document) -> Document:
         "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
         "asked": decided.content(),
     }
+    if ruling.shown is not None and isinstance(ruling.shown.exceeded, Exceeded):
+        found["exceeded"] = msgspec.to_builtins(ruling.shown.exceeded)
     if ruling.amount_minor is not None:
         found.update(await _moved(connection, decided))
     return found

@@ -1,7 +1,7 @@
 -- What people look up: one account, one payment, one position; and an operator's decision.
 
 -- name: account
-SELECT name::text AS account, currency, kind, status, posted, held, overdraft_limit,
+SELECT name::text AS account, currency, kind, status, posted, held, overdraft_limit, customer,
        to_char(opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS opened_at
 FROM ledger.account WHERE name = $1;
 
@@ -105,10 +105,30 @@ INSERT INTO ledger.operator_decision (
     decided_by, topic, partition, old_source_id, old_next, new_source_id, new_next, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
--- name: tariffs
--- What was said last about each tariff, those that are charged no more included.
-SELECT DISTINCT ON (details::jsonb ->> 'tariff') type = 'tariff.set' AS is_charged,
-       details::jsonb ->> 'tariff' AS tariff, details, ledger_sequence,
+-- name: rules
+-- What was said last about each tariff or each limit, those that were ended included.
+SELECT DISTINCT ON (details::jsonb ->> $1) type = $1 || '.set' AS is_set,
+       details::jsonb ->> $1 AS name, details, ledger_sequence,
        to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
-FROM ledger.account_change WHERE changes_rules AND type LIKE 'tariff.%'
-ORDER BY details::jsonb ->> 'tariff', ledger_sequence DESC;
+FROM ledger.account_change WHERE changes_rules AND type LIKE $1 || '.%'
+ORDER BY details::jsonb ->> $1, ledger_sequence DESC;
+
+-- name: account_limits
+-- The spending limits of an account and of its customer, with what was spent under each on the open
+-- business date.
+SELECT bound.name AS limit, side.scope, side.subject, bound.single_amount, bound.daily_amount,
+       bound.daily_count, coalesce(spent.amount, 0) AS spent_amount,
+       coalesce(spent.count, 0) AS spent_count
+FROM ledger.account
+CROSS JOIN LATERAL (VALUES (1, 'account', account.name::text), (2, 'customer', account.customer))
+    AS side (place, scope, subject)
+CROSS JOIN LATERAL (
+    SELECT * FROM ledger.spending_limit AS one
+    WHERE one.scope = side.scope AND one.currency = account.currency
+      AND coalesce(one.subject, side.subject) = side.subject AND one.ended_sequence IS NULL
+    ORDER BY one.subject NULLS LAST LIMIT 1
+) AS bound
+LEFT JOIN ledger.spent ON spent.scope = side.scope AND spent.subject = side.subject
+    AND spent.currency = account.currency
+    AND spent.booking_date = (SELECT open_date FROM reporting.business_day)
+WHERE account.name = $1 ORDER BY side.place;

@@ -27,7 +27,7 @@ from processor.core.answers import (
     RecordedAnswer,
     Repeat,
 )
-from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.books import Account, Decided, Hold, Opened, Spent, Subject
 from processor.core.rules import Rules
 from processor.errors import AlreadyDecidedError, FencedError, RewoundError
 from processor.ledger import DueHold, Fence, Position, Timeline
@@ -94,6 +94,11 @@ class MemorySession:
         holds = self._tables.holds
         return {one: replace(holds[one]) for one in transaction_ids if one in holds}
 
+    async def lock_spent(self, subjects: Collection[Subject]) -> dict[Subject, Spent]:
+        """Read what subjects have spent; the batch gets copies of its own."""
+        spent = self._tables.spent
+        return {one: replace(spent[one]) if one in spent else Spent("") for one in subjects}
+
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """Read the clock and draw ledger_sequences."""
         sequences = [self._tables.next_sequence() for _ in range(sequence_count)]
@@ -150,6 +155,7 @@ class MemorySession:
                 ruling,
                 postings=(),
                 holding=None,
+                spendings=(),
                 amount_minor=ruling.amount_minor if ruling.reason is None else None,
             ),
         )
@@ -160,6 +166,8 @@ class MemorySession:
             self._tables.hold(decided, ruling.holding)
         for line, posting in enumerate(ruling.postings, start=1):
             self._tables.post(kept, line, posting)
+        for spending in ruling.spendings:
+            self._tables.spend(decided.ledger_sequence, spending)
         if ruling.change is not None:
             assert ruling.account is not None, "a change is of an account"
             self._tables.change(ruling.account, ruling.change)

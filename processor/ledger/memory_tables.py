@@ -23,12 +23,15 @@ from processor.core.books import (
     Holding,
     Opened,
     Posting,
+    Spending,
+    Spent,
+    Subject,
 )
 from processor.core.day_commands import DayClose
 from processor.core.hold_commands import HoldPlace
 from processor.core.own_accounts import CLEARING
-from processor.core.rule_commands import TariffEnd, TariffSet
-from processor.core.rules import NO_RULES
+from processor.core.rule_commands import LimitEnd, LimitSet, TariffEnd, TariffSet
+from processor.core.rules import NO_RULES, SpendingLimit
 from processor.errors import AlreadyDecidedError, UnpostableError
 from processor.ledger import Position, Timeline
 
@@ -70,6 +73,8 @@ class Tables:
         self.reversed_minor: dict[str, int] = {}
         self.holds: dict[str, Hold] = {}
         self.rules = [NO_RULES]
+        self.spent: dict[Subject, Spent] = {}
+        self.spendings: dict[tuple[int, Subject], Spending] = {}
         self.recorded: dict[tuple[int, int], RecordedAnswer] = {}
         self.holes: dict[tuple[int, int], int] = {}
         self.timelines: list[Timeline] = []
@@ -96,6 +101,7 @@ class Tables:
             account.kind,
             overdraft_limit=opened.overdraft_limit,
             account_id=account.account_id,
+            customer=account.customer,
         )
         self.insert(accounts, account.name, row, "account_name_once")
 
@@ -191,13 +197,31 @@ class Tables:
         if isinstance(decided.command, TariffSet):
             rules = rules.with_tariff(decided.command.tariff)
         elif isinstance(decided.command, TariffEnd):
-            rules = rules.without(decided.command.tariff)
+            rules = rules.without_tariff(decided.command.tariff)
+        elif isinstance(decided.command, LimitSet):
+            rules = rules.with_limit(decided.command.limit)
+        elif isinstance(decided.command, LimitEnd):
+            rules = rules.without_limit(decided.command.limit)
         elif isinstance(decided.command, DayClose):
             if rules.open_date not in (None, decided.command.business_date):
                 raise refused("days_follow", CHECK)
             rules = rules.with_open_date(decided.command.next_date)
         self.rules.append(replace(rules, version=decided.ledger_sequence))
         self._undo.append(lambda: self.rules.__delitem__(-1))
+
+    def spend(self, ledger_sequence: int, spending: Spending) -> None:
+        """Count what is spent under the limit that is in force."""
+        subject, after = spending.subject, spending.after
+        before = self.spent.get(subject)
+        if before is None or before.booking_date != after.booking_date:
+            before = Spent(after.booking_date)
+        if (after.amount, after.count) != (before.amount + spending.amount, before.count + 1):
+            raise refused("spending_counts_on", CHECK)
+        limit = self.rules[-1].limit(*subject)
+        if limit is None or limit.name != spending.limit or _is_beyond(limit, spending):
+            raise refused("spent_within_limit", CHECK)
+        self.put(self.spent, subject, after)
+        self.insert(self.spendings, (ledger_sequence, subject), spending, "spending_once")
 
     def change(self, name: str, change: Change) -> None:
         """Note what a command made of an account: the last change holds at the commit."""
@@ -257,6 +281,15 @@ class Tables:
         else:
             self._undo.append(lambda: table.__delitem__(key))
         table[key] = value
+
+
+def _is_beyond(limit: SpendingLimit, spending: Spending) -> bool:
+    bounds = (
+        (limit.single_minor, spending.amount),
+        (limit.daily_minor, spending.after.amount),
+        (limit.daily_count, spending.after.count),
+    )
+    return any(bound is not None and value > bound for bound, value in bounds)
 
 
 def refused(constraint: str, sqlstate: str) -> UnpostableError:

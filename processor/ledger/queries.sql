@@ -76,7 +76,7 @@ JOIN ledger.dead_letter a ON a.source_id = w.source_id AND a.source_offset >= w.
 
 -- name: lock
 -- Locks accounts in the global order; the rows are as they are under the lock.
-SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit
+SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit, customer
     FROM ledger.lock_accounts($1);
 
 -- name: reversed_totals
@@ -89,6 +89,11 @@ WHERE original_transaction_id = ANY ($1::uuid[]);
 -- The state of holds. Sent after the locks, so that it sees what they waited for.
 SELECT hold_transaction_id::text, placed, remaining, capture_max, expires_at_us, captured, released
 FROM ledger.hold WHERE hold_transaction_id = ANY ($1::uuid[]);
+
+-- name: lock_spent
+-- Locks what subjects have spent in the global order, behind the accounts.
+SELECT scope, subject, currency, booking_date::text, amount, count
+FROM ledger.lock_spent($1, $2, $3);
 
 -- name: clock
 -- The clock and the ledger_sequences of a batch. Sent after the locks: this is the serialisation
@@ -103,18 +108,20 @@ SELECT moment AS now,
 FROM clock_timestamp() AS moment;
 
 -- name: rules
--- All that was said about each tariff last; and, as it names no tariff, the last closing of a day.
-SELECT DISTINCT ON (details::jsonb ->> 'tariff') ledger_sequence, type, details
-FROM ledger.account_change WHERE changes_rules
-ORDER BY details::jsonb ->> 'tariff', ledger_sequence DESC;
+-- What was said last about each tariff and each limit behind the version that is known; and, as it
+-- names neither, the last closing of a day.
+SELECT DISTINCT ON (details::jsonb ->> 'tariff', details::jsonb ->> 'limit')
+       ledger_sequence, type, details
+FROM ledger.account_change WHERE changes_rules AND ledger_sequence > $1
+ORDER BY details::jsonb ->> 'tariff', details::jsonb ->> 'limit', ledger_sequence DESC;
 
 -- name: insert_accounts
 -- New accounts, in the order of their names so that two workers can't wait for each other in a
 -- circle.
-INSERT INTO ledger.account (name, currency, kind, overdraft_limit, opened_at)
-SELECT n.name, n.currency, n.kind, n.overdraft_limit, $5
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS n (name, currency, kind,
-    overdraft_limit)
+INSERT INTO ledger.account (name, currency, kind, overdraft_limit, customer, opened_at)
+SELECT n.name, n.currency, n.kind, n.overdraft_limit, n.customer, $6
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+     AS n (name, currency, kind, overdraft_limit, customer)
 ORDER BY n.name
 ON CONFLICT (name) DO NOTHING
 RETURNING account_id, name::text;
@@ -139,6 +146,18 @@ FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $
          channel, reference, metadata, details, shown, status, overdraft_limit, available,
          debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
          expires_at_us, changes_rules);
+
+-- name: insert_spendings
+-- What was spent under limits. Sent last: it is held against limits that the batch has set.
+INSERT INTO ledger.spending (
+    scope, subject, currency, ledger_sequence, limit_name, booking_date, amount, spent_amount,
+    spent_count)
+SELECT n.scope, n.subject, n.currency, n.ledger_sequence, n.limit_name, n.booking_date::date,
+       n.amount, n.spent_amount, n.spent_count
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[],
+    $7::bigint[], $8::bigint[], $9::bigint[])
+     AS n (scope, subject, currency, ledger_sequence, limit_name, booking_date, amount,
+         spent_amount, spent_count);
 
 -- name: insert_refusals
 -- Refused commands: a refused id stays refused.

@@ -140,10 +140,10 @@ async def trial_balance(
 
 @asynccontextmanager
 async def trial_balance_of_day(
-    access: ConnectionSettings, day: str
+    access: ConnectionSettings, day: str, *, by: str
 ) -> AsyncIterator[AsyncIterator[Row]]:
-    """Open the trial balance of a business date: rows by kind."""
-    async with _opened(access, "trial_balance_of_day", date.fromisoformat(day)) as rows:
+    """Open the trial balance of a business date: rows by `kind` or by `account`."""
+    async with _opened(access, f"trial_balance_of_day_by_{by}", date.fromisoformat(day)) as rows:
         yield rows
 
 

@@ -34,8 +34,14 @@ SELECT currency, code, kind, account, debits::text, credits::text,
 FROM reporting.trial_balance_of_accounts(coalesce($1::timestamptz, 'infinity'))
 ORDER BY currency, code, account;
 
--- name: trial_balance_of_day
+-- name: trial_balance_of_day_by_kind
 SELECT currency, code, kind, class, normal_side, accounts, debits::text, credits::text,
        debit_balance::text, credit_balance::text
 FROM reporting.trial_balance_of_day($1)
 ORDER BY currency, code;
+
+-- name: trial_balance_of_day_by_account
+SELECT currency, code, kind, account, debits::text, credits::text,
+       debit_balance::text, credit_balance::text
+FROM reporting.trial_balance_of_accounts_of_day($1)
+ORDER BY currency, code, account;

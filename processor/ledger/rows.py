@@ -26,9 +26,9 @@ from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
 from processor.core.hold_commands import HoldPlace
 from processor.core.money import to_major, to_minor
-from processor.core.reading import tariff_of
-from processor.core.rule_commands import TariffSet
-from processor.core.rules import Rules, Tariff
+from processor.core.rule_commands import LimitSet, TariffEnd, TariffSet
+from processor.core.rule_reading import limit_of, tariff_of
+from processor.core.rules import Rules, SpendingLimit, Tariff
 from processor.core.shown import Shown, decode_shown, encode_shown
 
 Columns = tuple[list[Any], ...]
@@ -146,24 +146,39 @@ def recorded_of(row: Mapping[str, Any]) -> RecordedAnswer:
 
 def account_of(row: Sequence[Any]) -> Account:
     """Read an account (statement `lock`)."""
-    account_id, name, currency, kind, status, posted, held, overdraft_limit = row
-    return Account(name, currency, kind, status, posted, held, overdraft_limit, account_id)
+    account_id, name, currency, kind, status, posted, held, overdraft_limit, customer = row
+    terms = (status, posted, held, overdraft_limit)
+    return Account(name, currency, kind, *terms, account_id, customer)
 
 
-def rules_of(found: Sequence[Mapping[str, Any]]) -> Rules:
-    """Read the rules (statement `rules`): what was said last about each."""
-    rules = Rules(max((row["ledger_sequence"] for row in found), default=0))
+def rules_of(known: Rules, found: Sequence[Mapping[str, Any]]) -> Rules:
+    """Bring the rules up to date (statement `rules`): by what was said last about each since."""
+    tariffs = {tariff.name: tariff for tariff in known.tariffs.values()}
+    limits = {limit.name: limit for limit in known.limits.values()}
+    open_date = known.open_date
     for row in found:
+        said = orjson.loads(row["details"])
         if row["type"] == TariffSet.TYPE:
-            tariff = tariff_of(orjson.loads(row["details"]))
+            tariff = tariff_of(said)
             assert isinstance(tariff, Tariff), "what was set was read before"
-            rules = rules.with_tariff(tariff)
+            tariffs[tariff.name] = tariff
+        elif row["type"] == LimitSet.TYPE:
+            limit = limit_of(said)
+            assert isinstance(limit, SpendingLimit), "what was set was read before"
+            limits[limit.name] = limit
         elif row["type"] == DayClose.TYPE:
-            said = orjson.loads(row["details"])
-            next_date = said.get("next_date") or day_after(said["business_date"])
-            assert next_date is not None, "a day follows, or it would not have been closed"
-            rules = rules.with_open_date(next_date)
-    return rules
+            open_date = said.get("next_date") or day_after(said["business_date"])
+            assert open_date is not None, "a day follows, or it would not have been closed"
+        elif row["type"] == TariffEnd.TYPE:
+            tariffs.pop(said["tariff"], None)
+        else:
+            limits.pop(said["limit"], None)
+    return Rules(
+        max((row["ledger_sequence"] for row in found), default=known.version),
+        {tariff.scope: tariff for tariff in tariffs.values()},
+        {limit.bounded: limit for limit in limits.values()},
+        open_date,
+    )
 
 
 def hold_of(row: Mapping[str, Any]) -> Hold:
@@ -203,6 +218,24 @@ def account_change_columns(firsts: Sequence[First]) -> Columns:
         [command and command.expires_at_us for command in placed],
         [ruling.changes_rules for ruling in rulings],
     )
+
+
+def spending_columns(firsts: Sequence[First]) -> Columns:
+    """Arrays of statement `insert_spendings`."""
+    found = [
+        (
+            *spending.subject,
+            decided.ledger_sequence,
+            spending.limit,
+            spending.after.booking_date,
+            spending.amount,
+            spending.after.amount,
+            spending.after.count,
+        )
+        for decided in (first.decided for first in firsts)
+        for spending in decided.ruling.spendings
+    ]
+    return tuple(map(list, zip(*found, strict=True)))
 
 
 def refusal_columns(firsts: Sequence[First]) -> Columns:

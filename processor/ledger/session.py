@@ -18,7 +18,7 @@ from processor.core.answers import (
     RecordedAnswer,
     Repeat,
 )
-from processor.core.books import Account, Decided, Hold, Opened
+from processor.core.books import Account, Decided, Hold, Opened, Spent, Subject
 from processor.core.rules import Rules
 from processor.errors import AlreadyDecidedError, FencedError, RewoundError, RulesChangedError
 from processor.ledger import Fence, binary, rows
@@ -127,12 +127,20 @@ class PostgresSession:
         found = await self._fetch("holds", list(transaction_ids))
         return {row["hold_transaction_id"]: rows.hold_of(row) for row in found}
 
+    async def lock_spent(self, subjects: Collection[Subject]) -> dict[Subject, Spent]:
+        """Lock what subjects have spent and read it."""
+        if not subjects:
+            return {}
+        found = await self._fetch("lock_spent", *map(list, zip(*subjects, strict=True)))
+        return {(row[0], row[1], row[2]): Spent(row[3] or "", row[4], row[5]) for row in found}
+
     async def clock(self, sequence_count: int) -> tuple[Clock, list[int]]:
         """Read the clock and draw ledger_sequences."""
         (row,) = await self._fetch("clock", sequence_count)
         self._now = row["now"]
         if row["rules_version"] != self.rules.version:
-            self._rulebook.rules = rows.rules_of(await self._fetch("rules"))
+            found = await self._fetch("rules", self.rules.version)
+            self._rulebook.rules = rows.rules_of(self.rules, found)
             raise RulesChangedError("the rules have changed")
         return Clock(row["now_us"], row["now_text"], self.rules), row["sequences"]
 
@@ -167,6 +175,7 @@ class PostgresSession:
             [account.currency for account in accounts],
             [account.kind for account in accounts],
             [one.overdraft_limit for one in opened],
+            [account.customer for account in accounts],
             self._now,
         )
         if len(ids) != len(opened):
@@ -184,6 +193,8 @@ class PostgresSession:
             await self._record_unmoved(firsts)
         if moved:
             await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
+        if any(first.decided.ruling.spendings for first in firsts):
+            await self._execute("insert_spendings", *rows.spending_columns(firsts))
 
     async def _record_unmoved(self, firsts: list[First]) -> None:
         """Before the postings: they may use a limit that was raised."""

@@ -17,7 +17,7 @@ from processor.ledger.reading import explained, snapshot
 from processor.ledger.statements import SQL as LINE_SQL
 from processor.ledger.statements import load
 
-SQL: Final = load("verify.sql") | load("verify_dates.sql")
+SQL: Final = load("verify.sql") | load("verify_dates.sql") | load("verify_limits.sql")
 
 CHUNK_ROWS: Final = 5_000
 """Rows held at once where all of a table are read."""

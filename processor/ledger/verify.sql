@@ -17,6 +17,7 @@ SELECT (SELECT count(*) FROM ledger.posting) AS postings,
        (SELECT count(*) FROM ledger.account) AS accounts,
        (SELECT count(*) FROM ledger.hold) AS holds,
        (SELECT count(*) FROM ledger.closing) AS closings,
+       (SELECT count(*) FROM ledger.spending) AS spendings,
        (SELECT count(*) FROM ledger.reversal_total) AS reversed;
 
 -- name: currencies

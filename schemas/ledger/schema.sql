@@ -116,6 +116,32 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.apply_limit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    asked jsonb := NEW.details::jsonb;
+    unit numeric;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('ledger.rules'));
+    UPDATE spending_limit SET ended_sequence = NEW.ledger_sequence
+    WHERE spending_limit.name = asked ->> 'limit' AND spending_limit.ended_sequence IS NULL;
+    IF NEW.type = 'limit.end' THEN
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no limit % to end', asked ->> 'limit'
+                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'end_of_limit';
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT power(10::numeric, digits) INTO unit FROM currency WHERE code = asked ->> 'currency';
+    INSERT INTO spending_limit VALUES (
+        NEW.ledger_sequence, NULL, asked ->> 'limit', asked ->> 'scope', asked ->> 'subject',
+        asked ->> 'currency', (asked ->> 'single_amount')::numeric * unit,
+        (asked ->> 'daily_amount')::numeric * unit, (asked ->> 'daily_count')::bigint);
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.apply_postings() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -253,6 +279,69 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION ledger.apply_spending() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+DECLARE
+    uncounted bigint;
+BEGIN
+    IF EXISTS (
+        SELECT FROM (
+            SELECT added.spent_amount - sum(added.amount) OVER walk
+                       <> coalesce(before.amount, 0)
+                   OR added.spent_count - row_number() OVER walk
+                       <> coalesce(before.count, 0) AS is_wrong
+            FROM added LEFT JOIN spent AS before USING (scope, subject, currency, booking_date)
+            WINDOW walk AS (PARTITION BY scope, subject, currency, booking_date
+                            ORDER BY added.ledger_sequence)
+        ) AS counted WHERE counted.is_wrong
+    ) THEN
+        RAISE EXCEPTION 'a spending does not count on from the one before it'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'spending_counts_on';
+    END IF;
+
+    IF EXISTS (
+        SELECT FROM added LEFT JOIN spending_limit AS bound
+            ON bound.name = added.limit_name AND bound.scope = added.scope
+           AND bound.currency = added.currency
+           AND coalesce(bound.subject, added.subject) = added.subject
+           AND bound.set_sequence < added.ledger_sequence
+           AND coalesce(bound.ended_sequence > added.ledger_sequence, true)
+        WHERE bound.set_sequence IS NULL
+           OR added.amount > bound.single_amount
+           OR added.spent_amount > bound.daily_amount
+           OR added.spent_count > bound.daily_count
+           OR (bound.subject IS NULL AND EXISTS (
+                  SELECT FROM spending_limit AS own
+                  WHERE own.scope = added.scope AND own.subject = added.subject
+                    AND own.currency = added.currency AND own.set_sequence < added.ledger_sequence
+                    AND coalesce(own.ended_sequence > added.ledger_sequence, true)))
+    ) THEN
+        RAISE EXCEPTION 'a spending is not within the limit of its subject'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'spent_within_limit';
+    END IF;
+
+    WITH last AS (
+        SELECT DISTINCT ON (scope, subject, currency)
+               scope, subject, currency, booking_date, spent_amount, spent_count
+        FROM added ORDER BY scope, subject, currency, ledger_sequence DESC
+    ), counted AS (
+        UPDATE spent SET booking_date = last.booking_date, amount = last.spent_amount,
+                         count = last.spent_count
+        FROM last
+        WHERE spent.scope = last.scope AND spent.subject = last.subject
+          AND spent.currency = last.currency
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM last) - (SELECT count(*) FROM counted) INTO uncounted;
+    IF uncounted <> 0 THEN
+        RAISE EXCEPTION 'a spending is of a subject that was not locked'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'spending_of_locked';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION ledger.create_month_partitions(months_ahead integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -300,18 +389,39 @@ BEGIN
         'FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings()', guarded);
 END $$;
 
-CREATE FUNCTION ledger.lock_accounts(names text[]) RETURNS TABLE(account_id bigint, name text, currency text, kind text, status text, posted bigint, held bigint, overdraft_limit bigint)
+CREATE FUNCTION ledger.lock_accounts(names text[]) RETURNS TABLE(account_id bigint, name text, currency text, kind text, status text, posted bigint, held bigint, overdraft_limit bigint, customer text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
     AS $$
 BEGIN
     RETURN QUERY
         SELECT account.account_id, account.name::text, account.currency, account.kind,
-            account.status,
-               account.posted, account.held, account.overdraft_limit
+               account.status, account.posted, account.held, account.overdraft_limit,
+               account.customer
         FROM account WHERE account.name = ANY (names)
         ORDER BY account.account_id
         FOR NO KEY UPDATE OF account;
+END $$;
+
+CREATE FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) RETURNS TABLE(scope text, subject text, currency text, booking_date date, amount bigint, count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO spent (scope, subject, currency)
+    SELECT asked.scope, asked.subject, asked.currency
+    FROM unnest(scopes, subjects, currencies) AS asked (scope, subject, currency)
+    ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING;
+    RETURN QUERY
+        SELECT spent.scope, spent.subject, spent.currency, spent.booking_date, spent.amount,
+               spent.count
+        FROM spent
+        WHERE (spent.scope, spent.subject, spent.currency)
+              IN (SELECT * FROM unnest(scopes, subjects, currencies))
+        ORDER BY 1, 2, 3
+        FOR NO KEY UPDATE OF spent;
 END $$;
 
 CREATE FUNCTION ledger.raise_limits() RETURNS trigger
@@ -661,7 +771,9 @@ CREATE TABLE ledger.account (
     opened_at timestamp with time zone NOT NULL,
     tolerated bigint DEFAULT 0 NOT NULL,
     ahead bigint DEFAULT 0 NOT NULL,
+    customer text,
     CONSTRAINT account_ahead_check CHECK ((ahead >= 0)),
+    CONSTRAINT account_customer_check CHECK ((customer ~ '^[A-Za-z0-9._:-]{1,64}$'::text)),
     CONSTRAINT account_held_check CHECK ((held >= 0)),
     CONSTRAINT account_overdraft_limit_check CHECK ((overdraft_limit >= 0)),
     CONSTRAINT account_status CHECK ((status = ANY (ARRAY['open'::text, 'debits_frozen'::text, 'credits_frozen'::text, 'frozen'::text, 'closed'::text]))),
@@ -670,6 +782,7 @@ CREATE TABLE ledger.account (
     CONSTRAINT balance_within_limit CHECK (((overdraft_limit IS NULL) OR (((((posted - held) + overdraft_limit) + tolerated) + ahead) >= 0))),
     CONSTRAINT clearing_is_even CHECK (((kind <> 'clearing'::text) OR (posted = 0))),
     CONSTRAINT closed_is_empty CHECK (((status <> 'closed'::text) OR ((posted = 0) AND (held = 0)))),
+    CONSTRAINT customers_have_limits CHECK (((customer IS NULL) OR (overdraft_limit IS NOT NULL))),
     CONSTRAINT kind_has_limit CHECK (((kind = ANY (ARRAY['internal'::text, 'nostro'::text, 'position'::text, 'suspense'::text, 'clearing'::text, 'income'::text, 'expense'::text])) = (overdraft_limit IS NULL))),
     CONSTRAINT kind_may_overdraw CHECK (((kind <> ALL (ARRAY['savings'::text, 'term_deposit'::text])) OR (overdraft_limit = 0)))
 )
@@ -1132,6 +1245,48 @@ ALTER TABLE ledger.source ALTER COLUMN source_id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE ledger.spending (
+    scope text NOT NULL,
+    subject text NOT NULL,
+    currency text NOT NULL,
+    ledger_sequence bigint NOT NULL,
+    limit_name text CONSTRAINT spending_limit_name_not_null1 NOT NULL,
+    booking_date date NOT NULL,
+    amount bigint NOT NULL,
+    spent_amount bigint NOT NULL,
+    spent_count bigint NOT NULL,
+    CONSTRAINT spending_takes_money CHECK ((amount > 0)),
+    CONSTRAINT spent_within_bounds CHECK ((spent_amount <= '9000000000000000000'::bigint))
+);
+
+CREATE TABLE ledger.spending_limit (
+    set_sequence bigint NOT NULL,
+    ended_sequence bigint,
+    name text NOT NULL,
+    scope text NOT NULL,
+    subject text,
+    currency text NOT NULL,
+    single_amount bigint,
+    daily_amount bigint,
+    daily_count bigint,
+    CONSTRAINT ends_after_it_was_set CHECK ((ended_sequence > set_sequence)),
+    CONSTRAINT limits_something CHECK ((num_nonnulls(single_amount, daily_amount, daily_count) > 0)),
+    CONSTRAINT spending_limit_daily_amount_check CHECK ((daily_amount > 0)),
+    CONSTRAINT spending_limit_daily_count_check CHECK ((daily_count > 0)),
+    CONSTRAINT spending_limit_scope_check CHECK ((scope = ANY (ARRAY['account'::text, 'customer'::text, 'channel'::text]))),
+    CONSTRAINT spending_limit_single_amount_check CHECK ((single_amount > 0))
+);
+
+CREATE TABLE ledger.spent (
+    scope text NOT NULL,
+    subject text NOT NULL,
+    currency text NOT NULL,
+    booking_date date,
+    amount bigint DEFAULT 0 NOT NULL,
+    count bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
+
 CREATE TABLE ledger.transaction_0 (
     transaction_id uuid CONSTRAINT transaction_transaction_id_not_null NOT NULL,
     fingerprint bytea CONSTRAINT transaction_fingerprint_not_null NOT NULL,
@@ -1252,7 +1407,8 @@ CREATE VIEW reporting.balances AS
     reporting.major(((account.posted - account.held) + account.overdraft_limit), currency.digits) AS available,
     account.status,
     account.kind,
-    account_kind.code
+    account_kind.code,
+    account.customer
    FROM ((ledger.account
      JOIN ledger.currency ON ((currency.code = account.currency)))
      JOIN ledger.account_kind USING (kind));
@@ -1475,6 +1631,32 @@ CREATE VIEW reporting.payment_family AS
          OFFSET 0) payment)
   WHERE (reporting.payment_root(root.transaction_id) = root.transaction_id);
 
+CREATE VIEW reporting.spending_limits AS
+ SELECT bound.name AS limit_name,
+    bound.scope,
+    bound.subject,
+    bound.currency,
+    reporting.major(bound.single_amount, currency.digits) AS single_amount,
+    reporting.major(bound.daily_amount, currency.digits) AS daily_amount,
+    bound.daily_count,
+    change.decided_at AS since,
+    bound.set_sequence AS ledger_sequence
+   FROM ((ledger.spending_limit bound
+     JOIN ledger.currency ON ((currency.code = bound.currency)))
+     JOIN ledger.account_change change ON ((change.ledger_sequence = bound.set_sequence)))
+  WHERE (bound.ended_sequence IS NULL);
+
+CREATE VIEW reporting.spent AS
+ SELECT spent.scope,
+    spent.subject,
+    spent.currency,
+    spent.booking_date,
+    reporting.major(spent.amount, currency.digits) AS amount,
+    spent.count
+   FROM (ledger.spent
+     JOIN ledger.currency ON ((currency.code = spent.currency)))
+  WHERE (spent.booking_date IS NOT NULL);
+
 CREATE VIEW reporting.tariffs AS
  SELECT (details ->> 'tariff'::text) AS tariff,
     (details ->> 'command'::text) AS command,
@@ -1604,6 +1786,15 @@ ALTER TABLE ONLY ledger.source
 ALTER TABLE ONLY ledger.source
     ADD CONSTRAINT source_pkey PRIMARY KEY (source_id);
 
+ALTER TABLE ONLY ledger.spending_limit
+    ADD CONSTRAINT spending_limit_pkey PRIMARY KEY (set_sequence);
+
+ALTER TABLE ONLY ledger.spending
+    ADD CONSTRAINT spending_once PRIMARY KEY (scope, subject, currency, ledger_sequence);
+
+ALTER TABLE ONLY ledger.spent
+    ADD CONSTRAINT spent_pkey PRIMARY KEY (scope, subject, currency);
+
 ALTER TABLE ONLY ledger.timeline
     ADD CONSTRAINT timeline_pkey PRIMARY KEY (timeline_id);
 
@@ -1637,6 +1828,8 @@ ALTER TABLE ONLY ledger.transaction_6
 ALTER TABLE ONLY ledger.transaction_7
     ADD CONSTRAINT transaction_7_pkey PRIMARY KEY (transaction_id);
 
+CREATE INDEX account_by_customer ON ledger.account USING btree (customer) WHERE (customer IS NOT NULL);
+
 CREATE INDEX account_change_by_account ON ledger.account_change USING btree (account, ledger_sequence);
 
 CREATE INDEX account_change_by_hold ON ledger.account_change USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
@@ -1644,6 +1837,12 @@ CREATE INDEX account_change_by_hold ON ledger.account_change USING btree (hold_t
 CREATE INDEX account_change_of_rules ON ledger.account_change USING btree (ledger_sequence) WHERE changes_rules;
 
 CREATE INDEX hold_by_expiry ON ledger.hold USING btree (expires_at_us) WHERE ((expires_at_us IS NOT NULL) AND ((captured + released) < capture_max));
+
+CREATE INDEX limit_by_subject ON ledger.spending_limit USING btree (scope, subject, currency, set_sequence);
+
+CREATE UNIQUE INDEX limit_name_once ON ledger.spending_limit USING btree (name) WHERE (ended_sequence IS NULL);
+
+CREATE UNIQUE INDEX limit_once_for_the_same ON ledger.spending_limit USING btree (scope, currency, COALESCE(subject, ''::text)) WHERE (ended_sequence IS NULL);
 
 CREATE INDEX posting_by_hold ON ONLY ledger.posting USING btree (hold_transaction_id) WHERE (hold_transaction_id IS NOT NULL);
 
@@ -1713,15 +1912,21 @@ CREATE TRIGGER apply_closing AFTER INSERT ON ledger.account_change FOR EACH ROW 
 
 CREATE TRIGGER apply_holds AFTER INSERT ON ledger.account_change REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_holds();
 
+CREATE TRIGGER apply_limit AFTER INSERT ON ledger.account_change FOR EACH ROW WHEN ((new.type = ANY (ARRAY['limit.set'::text, 'limit.end'::text]))) EXECUTE FUNCTION ledger.apply_limit();
+
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
 
 CREATE TRIGGER apply_postings AFTER INSERT ON ledger.posting_default REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_postings();
+
+CREATE TRIGGER apply_spending AFTER INSERT ON ledger.spending REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger.apply_spending();
 
 CREATE TRIGGER begins_at_zero BEFORE INSERT ON ledger.account FOR EACH ROW WHEN (((new.posted <> 0) OR (new.held <> 0))) EXECUTE FUNCTION ledger.refuse_change('only postings move balances');
 
 CREATE TRIGGER changed_by_commands BEFORE UPDATE OF status, overdraft_limit, tolerated ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands change accounts');
 
 CREATE TRIGGER closed_by_commands BEFORE INSERT ON ledger.closing FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands close days');
+
+CREATE TRIGGER counted_by_spending BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.spent FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only what is spent counts');
 
 CREATE TRIGGER held_by_commands BEFORE UPDATE OF held, ahead ON ledger.account FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands move what is held');
 
@@ -1767,6 +1972,8 @@ CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.repeat
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.source FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.spending FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.timeline FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -1787,6 +1994,8 @@ CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transa
 
 CREATE TRIGGER records_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.transaction_7 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+CREATE TRIGGER set_by_commands BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON ledger.spending_limit FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION ledger.refuse_change('only commands set limits');
+
 CREATE CONSTRAINT TRIGGER settle_hold AFTER INSERT ON ledger.account_change DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.held > 0)) EXECUTE FUNCTION ledger.settle_hold();
 
 ALTER TABLE ONLY ledger.account
@@ -1801,6 +2010,9 @@ ALTER TABLE ONLY ledger.hold
 ALTER TABLE ONLY ledger."position"
     ADD CONSTRAINT position_source_id_fkey FOREIGN KEY (source_id) REFERENCES ledger.source(source_id);
 
+ALTER TABLE ONLY ledger.spending_limit
+    ADD CONSTRAINT spending_limit_currency_fkey FOREIGN KEY (currency) REFERENCES ledger.currency(code);
+
 GRANT USAGE ON SCHEMA ledger TO processor_worker;
 
 GRANT USAGE ON SCHEMA reporting TO processor_worker;
@@ -1812,7 +2024,11 @@ REVOKE ALL ON FUNCTION ledger.apply_closing() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.apply_holds() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION ledger.apply_limit() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION ledger.apply_postings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION ledger.apply_spending() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION ledger.create_month_partitions(months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.create_month_partitions(months_ahead integer) TO processor_worker;
@@ -1823,6 +2039,9 @@ REVOKE ALL ON FUNCTION ledger.guard_posting_partition(guarded regclass) FROM PUB
 
 REVOKE ALL ON FUNCTION ledger.lock_accounts(names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_accounts(names text[]) TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) TO processor_worker;
 
 REVOKE ALL ON FUNCTION ledger.raise_limits() FROM PUBLIC;
 
@@ -1884,6 +2103,8 @@ GRANT INSERT(kind) ON TABLE ledger.account TO processor_worker;
 GRANT INSERT(overdraft_limit) ON TABLE ledger.account TO processor_worker;
 
 GRANT INSERT(opened_at) ON TABLE ledger.account TO processor_worker;
+
+GRANT INSERT(customer) ON TABLE ledger.account TO processor_worker;
 
 GRANT USAGE ON SEQUENCE ledger.account_account_id_seq TO processor_worker;
 
@@ -1955,6 +2176,12 @@ GRANT SELECT,INSERT ON TABLE ledger.source TO processor_worker;
 
 GRANT USAGE ON SEQUENCE ledger.source_source_id_seq TO processor_worker;
 
+GRANT SELECT,INSERT ON TABLE ledger.spending TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.spending_limit TO processor_worker;
+
+GRANT SELECT ON TABLE ledger.spent TO processor_worker;
+
 GRANT SELECT ON TABLE ledger.transaction_0 TO processor_worker;
 
 GRANT SELECT ON TABLE ledger.transaction_1 TO processor_worker;
@@ -1994,6 +2221,12 @@ GRANT SELECT ON TABLE reporting.payments TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.payment_family TO processor_worker;
 GRANT SELECT ON TABLE reporting.payment_family TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.spending_limits TO processor_worker;
+GRANT SELECT ON TABLE reporting.spending_limits TO processor_reader;
+
+GRANT SELECT ON TABLE reporting.spent TO processor_worker;
+GRANT SELECT ON TABLE reporting.spent TO processor_reader;
 
 GRANT SELECT ON TABLE reporting.tariffs TO processor_worker;
 GRANT SELECT ON TABLE reporting.tariffs TO processor_reader;

@@ -14,19 +14,20 @@ from processor.core.catalogue import CATALOGUE
 from processor.core.commands import Command, JournalLine, content
 from processor.core.currencies import DIGITS
 from processor.core.decode import Decoder, Invalid, InvalidReason
+from processor.core.document import METADATA_BYTES_MAX
 from processor.core.money import AMOUNT_MINOR_MAX
 from processor.core.outcomes import DeadLetterEvent, DetailedOutcomeEvent
 from processor.core.own_accounts import kind_of_own
-from processor.core.reading import METADATA_BYTES_MAX
 from processor.core.reasons import Reason
-from processor.core.rules import Tariff
-from processor.core.shown import Fee, Line
+from processor.core.rules import SpendingLimit, Tariff
+from processor.core.shown import Exceeded, Fee, Line
 
 CONTRACT = load_contract()
 SCHEMAS = contract_folders()[0]
 DECODER = Decoder(CONTRACT, command_bytes_max=65_536)
 KINDS = sorted(CONTRACT.commands)
 OPTIONAL: dict[str, dict[str, object]] = {
+    "account.open": {"customer": "customer-4711"},
     "deposit": {"debit_account": "nostro", "value_date": "2026-11-23"},
     "withdrawal": {"credit_account": "nostro", "value_date": "2026-11-23"},
     "reversal": {"on_shortfall": "overdraw", "value_date": "2026-11-23"},
@@ -72,7 +73,9 @@ def test_the_chart_of_accounts_is_one_list() -> None:
     chart = json.loads((SCHEMAS / "chart_of_accounts.v1.json").read_bytes())
     file, own = chart["kinds"], chart["own"]
     schema = CONTRACT.command_schemas["account.open"]
-    without_overdraft = schema["if"]["properties"]["kind"]["enum"]
+    without_overdraft, without_customer = (
+        one["if"]["properties"]["kind"]["enum"] for one in schema["allOf"]
+    )
 
     openable = schema["properties"]["kind"]["enum"]
     assert list(file) == list(kinds.KINDS)
@@ -81,6 +84,7 @@ def test_the_chart_of_accounts_is_one_list() -> None:
     for kind, entry in file.items():
         assert kinds.KINDS[kind] == kinds.Kind(entry["limited"], entry["may_overdraw"])
         assert (kind in without_overdraft) == (kind in openable and not entry["may_overdraw"])
+        assert (kind in without_customer) == (kind in openable and not entry["limited"])
 
 
 def test_the_currencies_are_one_list() -> None:
@@ -110,6 +114,10 @@ def test_fields_of_schema_and_struct_agree(kind: str) -> None:
     if kind == "tariff.set":
         fields |= {name_of_field(name) for name in Tariff.__struct_fields__}
         fields = fields - {"name"} | {"for_channel"}
+    if kind == "limit.set":
+        fields |= {name_of_field(name) for name in SpendingLimit.__struct_fields__}
+        # The Struct says minor units where the schema says amounts.
+        fields = fields - {"name", "single", "daily"} | {"single_amount", "daily_amount"}
 
     never = {"on_shortfall"} if kind == "refund" else set()
     assert (set(schema["properties"]) - {"type"}) | never == fields - {"fingerprint"}
@@ -134,6 +142,14 @@ def test_fields_of_a_fee_agree_with_the_schema() -> None:
     shown = CONTRACT.schemas["payment_outcome"]["properties"]["fees"]["items"]
 
     assert list(shown["properties"]) == list(Fee.__struct_fields__) == shown["required"]
+    assert shown["additionalProperties"] is False
+
+
+def test_fields_of_an_exceeded_limit_agree_with_the_schema() -> None:
+    """As an outcome shows it."""
+    shown = CONTRACT.schemas["payment_outcome"]["properties"]["exceeded"]
+
+    assert list(shown["properties"]) == list(Exceeded.__struct_fields__) == shown["required"]
     assert shown["additionalProperties"] is False
 
 

@@ -33,16 +33,16 @@ def test_names_and_partitions_are_fixed(role: str, name: str) -> None:
 
 
 ON_HOLDS = {"hold.capture", "hold.release", "hold.expire"}
-TARIFFS = {"tariff.set", "tariff.end"}
+RULES = {"tariff.set", "tariff.end", "limit.set", "limit.end"}
 
 
 def test_the_key_field_of_each_type_is_one_of_its_fields() -> None:
     """
     Of what gives back, the original knows the key, or the hold; of a journal the channel; all
-    tariffs share one.
+    tariffs share one, and so do all limits.
     """
     key_fields = CONTRACT.topics["commands"].key_fields
-    keyless = {"reversal", "refund", "journal"} | ON_HOLDS | TARIFFS
+    keyless = {"reversal", "refund", "journal"} | ON_HOLDS | RULES
 
     assert set(CONTRACT.commands) - keyless - {"day.close"} == set(key_fields)
     for kind, field in {**key_fields, **CONTRACT.topics["internal"].key_fields}.items():

@@ -8,6 +8,7 @@ import asyncpg
 
 from tests.builders import (
     Desk,
+    bound,
     capture,
     day_close,
     deposit,
@@ -34,6 +35,8 @@ GIVEN_BACK = reversal(PAID, "10.00")
 REFUSED = transfer("anna", "bert", "5000.00")
 HELD = hold("carl", "shop", "40.00")
 TAKEN = capture(HELD, "20.00")
+LIMITED = bound("b", "account", "bert", single_amount="5.00", daily_amount="20.00")
+SPENT = transfer("bert", "carl", "2.00")
 
 
 CLOSED_DAY, OPEN_DAY = "2001-01-01", "2001-01-02"
@@ -48,18 +51,20 @@ async def fill(url: str) -> None:
         desk = Desk(await backend.connect())
         partition = await desk.claim()
         partition.leave_hole(1)
-        partition.add(OPENED, opening("bert"), opening("usd", currency="USD"))
+        partition.add(OPENED, opening("bert", customer="c-2"), opening("usd", currency="USD"))
         partition.add(opening("bank", kind="internal"))
         partition.add(deposit("anna", "100.00"), deposit("bert", "100.00"))
         partition.add(PAID, PAID, {**PAID, "reference": "other"}, GIVEN_BACK, REFUSED, b"{")
         partition.add(opening("carl"), opening("shop", kind="merchant"), deposit("carl", "40.00"))
         partition.add(HELD, TAKEN, release(HELD, "5.00"))
+        partition.add(LIMITED, bound("c", "customer", daily_count="9"), SPENT)
+        partition.add(transfer("carl", "bert", "2.00"))
         partition.add(tariff("transfer", "debit", tier("1.00")), day_close(CLOSED_DAY))
         words = [told(one) for one in await desk.post(partition.run(0, partition.next_offset))]
         assert words == [
             *["posted"] * 7,
             *["Repeat", "Conflict", "posted", "insufficient_funds", "DeadLetter"],
-            *["posted"] * 8,
+            *["posted"] * 12,
         ]
         await backend.owner.execute(
             "INSERT INTO ledger.operator_decision"

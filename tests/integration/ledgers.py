@@ -18,6 +18,13 @@ from processor.ledger.postgres import PostgresLedger
 
 MIGRATIONS = contract_folders()[0] / "ledger"
 
+Counted = dict[tuple[str, str, str, str], tuple[int, int]]
+"""Amount and number by date, scope, subject and currency."""
+
+_COUNTED = """
+SELECT booking_date::text, scope, subject, currency, sum(amount)::bigint, count(*)
+FROM ledger.spending GROUP BY 1, 2, 3, 4
+"""
 _COUNTS = """
 SELECT (SELECT count(*) FROM ledger.transaction) AS decided,
        (SELECT count(*) FROM ledger.posting) AS postings,
@@ -71,6 +78,9 @@ class Backend(Protocol):
     async def totals(self) -> dict[str, int]:
         """Give how much of each original was given back, in minor units."""
 
+    async def counted(self) -> Counted:
+        """Give what was spent under limits, in minor units, and how often."""
+
 
 class MemoryBackend:
     """One ledger in memory that all share."""
@@ -107,6 +117,15 @@ class MemoryBackend:
     async def totals(self) -> dict[str, int]:
         """Read the totals."""
         return dict(self._ledger._tables.reversed_minor)
+
+    async def counted(self) -> Counted:
+        """Sum up what was spent."""
+        counted: Counted = {}
+        for spending in self._ledger._tables.spendings.values():
+            key = (spending.after.booking_date, *spending.subject)
+            amount, count = counted.get(key, (0, 0))
+            counted[key] = (amount + spending.amount, count + 1)
+        return counted
 
 
 class PostgresBackend:
@@ -146,6 +165,11 @@ class PostgresBackend:
         """Read the totals."""
         rows = await self.owner.fetch("SELECT * FROM ledger.reversal_total")
         return {str(row["original_transaction_id"]): row["reversed_amount"] for row in rows}
+
+    async def counted(self) -> Counted:
+        """Sum up what was spent."""
+        rows = await self.owner.fetch(_COUNTED)
+        return {(row[0], row[1], row[2], row[3]): (row[4], row[5]) for row in rows}
 
 
 @asynccontextmanager

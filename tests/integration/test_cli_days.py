@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -112,6 +113,15 @@ def the_next_day_has_its_own_sums(bank: Bank) -> None:
 
     rows = list(csv.DictReader(io.StringIO(day_end(bank, "--date", DAY, "--format", "csv").out)))
     assert [row["kind"] for row in rows] == [row["kind"] for row in old["rows"]]
+
+    by_account = day_end(bank, "--date", DAY, "--by", "account", "--format", "json").document
+    sums = {"debits": Decimal(0), "credits": Decimal(0)}
+    for row in by_account["rows"]:
+        assert row["account"]
+        sums = {name: total + Decimal(row[name]) for name, total in sums.items()}
+    assert sums == {
+        name: sum(Decimal(row[name]) for row in old["rows"]) for name in ("debits", "credits")
+    }
 
 
 def what_can_not_be_is_told(bank: Bank) -> None:

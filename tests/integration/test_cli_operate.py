@@ -131,7 +131,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
     assert ran.status == 0
     assert {line.split()[0] for line in commands} == {
-        "account", "balance", "config", "day-end", "migrate", "outcomes", "payment", "position",
-        "send", "statement", "tariffs", "topics", "trial-balance", "verify", "worker",
+        "account", "balance", "config", "day-end", "limits", "migrate", "outcomes", "payment",
+        "position", "send", "statement", "tariffs", "topics", "trial-balance", "verify", "worker",
     }  # fmt: skip
     assert all(len(line.split()) > 1 for line in commands)

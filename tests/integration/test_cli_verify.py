@@ -24,6 +24,7 @@ SUMS = "balances are the sum of the entries"
 CHAINS = "each balance follows from the one before"
 TERMS = "status and limit follow from the changes"
 DATES = "closed days stay as they were"
+LIMITS = "spending stays within its limits"
 HOLDS = "what is held follows from the holds"
 IDS = "each id was decided once"
 REVERSALS = "reversals stay within their originals"
@@ -71,11 +72,11 @@ async def test_nothing_is_wrong_with_books_that_hold(filled: str, tmp_path: Path
     findings = await found(filled, tmp_path)
 
     assert [one.check for one in findings.values() if not one.holds] == []
-    assert findings[BALANCE].counted == "6 postings, 2 currencies"
+    assert findings[BALANCE].counted == "8 postings, 2 currencies"
     assert findings[SUMS].counted == "8 accounts"
-    assert findings[IDS].counted == "17 ids, 1 repeats, 1 conflicts"
-    assert findings[FINGERPRINTS].counted == "17 of 17 ids"
-    assert findings[OFFSETS].counted == "20 records, 1 holes"
+    assert findings[IDS].counted == "21 ids, 1 repeats, 1 conflicts"
+    assert findings[FINGERPRINTS].counted == "21 of 21 ids"
+    assert findings[OFFSETS].counted == "24 records, 1 holes"
 
 
 WRONG = {
@@ -116,6 +117,38 @@ WRONG = {
     "a day closed twice": (
         "INSERT INTO ledger.closing VALUES (1000000, '2001-01-03', '2001-01-04')",
         {DATES: "2001-01-03 was closed while 2001-01-02 was open"},
+    ),
+    "limit changed": (
+        "UPDATE ledger.spending_limit SET single_amount = 501 WHERE name = 'b'",
+        {LIMITS: ": not what its command says"},
+    ),
+    "limit lowered by hand": (
+        "UPDATE ledger.spending_limit SET single_amount = 199 WHERE name = 'b'",
+        {LIMITS: ", number 1: not counted on from the one before, or not within limit b"},
+    ),
+    "limit ended by hand": (
+        "UPDATE ledger.spending_limit SET ended_sequence = set_sequence + 1 WHERE name = 'b'",
+        {LIMITS: "account bert in EUR"},
+    ),
+    "spending not counted": (
+        "DELETE FROM ledger.spending WHERE scope = 'customer'",
+        {LIMITS: "customer c-2 in EUR"},
+    ),
+    "spending counted that was none": (
+        "UPDATE ledger.spending SET subject = 'anna' WHERE scope = 'account'",
+        {LIMITS: "account anna in EUR"},
+    ),
+    "spending counted as less": (
+        "UPDATE ledger.spending SET amount = 100, spent_amount = 100 WHERE scope = 'account'",
+        {LIMITS: "spent 200 under limit b, counted 100 under b"},
+    ),
+    "spending counted from nothing": (
+        "UPDATE ledger.spending SET spent_amount = 0 WHERE scope = 'account'",
+        {LIMITS: ", number 1: not counted on from the one before, or not within limit b"},
+    ),
+    "spent and forgotten": (
+        "UPDATE ledger.spent SET amount = 0, count = 0 WHERE scope = 'account'",
+        {LIMITS: "account bert in EUR"},
     ),
     "held and forgotten": (
         "UPDATE ledger.account SET ahead = 1 WHERE name = 'carl'",
@@ -210,11 +243,11 @@ WRONG = {
     ),
     "position ahead": (
         "UPDATE ledger.position SET next_offset = next_offset + 5",
-        {OFFSETS: "payments.commands.v1/0: offsets 21 to 25: no record"},
+        {OFFSETS: "payments.commands.v1/0: offsets 25 to 29: no record"},
     ),
     "position behind": (
-        "UPDATE ledger.position SET next_offset = 20, delivered_offset = 20, last_offset = 19",
-        {OFFSETS: "payments.commands.v1/0: offset 20: is recorded beyond the position"},
+        "UPDATE ledger.position SET next_offset = 24, delivered_offset = 24, last_offset = 23",
+        {OFFSETS: "payments.commands.v1/0: offset 24: is recorded beyond the position"},
     ),
     "position begins later": (
         "UPDATE ledger.position SET first_offset = 1, delivered_offset = 1",
@@ -223,7 +256,7 @@ WRONG = {
     "source of no position": (
         "DELETE FROM ledger.position",
         {
-            OFFSETS: "/0: offsets 0 to 20: is of a source that no position or decision ends",
+            OFFSETS: "/0: offsets 0 to 24: is of a source that no position or decision ends",
         },
     ),
 }
@@ -304,10 +337,10 @@ def test_the_exit_status_says_whether_the_books_hold(filled: str, tmp_path: Path
     document = line.run("verify", "--offline", "--json").document
 
     assert (good.status, good.err) == (0, "")
-    assert good.out.splitlines()[-1].startswith("everything holds: 11 checks in ")
+    assert good.out.splitlines()[-1].startswith("everything holds: 12 checks in ")
     assert (bad.status, bad.err) == (1, "")
     assert "    payments.commands.v1/0: offset 8: no record" in bad.out.splitlines()
-    assert bad.out.splitlines()[-1] == "1 of 11 checks found something wrong"
+    assert bad.out.splitlines()[-1] == "1 of 12 checks found something wrong"
     assert document["holds"] is False
     wrong = [one for one in document["checks"] if one["fault_count"]]
     assert [(one["check"], one["faults"]) for one in wrong] == [

@@ -21,6 +21,7 @@ HOLDERS = {
 ACCOUNTS = ["anna", "bert", "carl", "bank", "shop", "yoko", *OWN, "cash-USD", "nobody"]
 ACCOUNTS += 3 * ["anna", "bert"]  # the two that have money meet most often
 CURRENCIES = ["EUR", "JPY"]
+CUSTOMERS = ["one", "two"]
 AMOUNTS = ["1", "2", "5", "10", "40", "0.5", "1.50", "9999999999999"]
 CHARGED = ["deposit", "withdrawal", "transfer", "payment", "fx.transfer", "hold.capture"]
 RATES = ["1", "160", "162.345", "0.0061597", "0.125"]
@@ -57,7 +58,7 @@ OPENINGS = st.fixed_dictionaries(
         "currency": st.sampled_from(CURRENCIES),
         "kind": st.sampled_from(["customer", "customer", "internal", "merchant", "income"]),
     },
-    optional={"metadata": st.just({"a": "b"})},
+    optional={"metadata": st.just({"a": "b"}), "customer": st.sampled_from(CUSTOMERS)},
 ).map(lambda found: Step("account.open", found))
 
 LIMITED = st.sampled_from(["5", "50"]).map(
@@ -288,13 +289,13 @@ STEPS = st.one_of(
 
 
 OPENED = [
-    Step("account.open", {"account": name, "currency": currency, "kind": kind})
-    for name, currency, kind in [
-        ("anna", "EUR", "customer"),
-        ("bert", "EUR", "customer"),
-        ("bank", "JPY", "internal"),
-        ("shop", "EUR", "merchant"),
-        ("yoko", "JPY", "customer"),
+    Step("account.open", {"account": name, "currency": currency, "kind": kind, **owner})
+    for name, currency, kind, owner in [
+        ("anna", "EUR", "customer", {"customer": "one"}),
+        ("bert", "EUR", "customer", {"customer": "one"}),
+        ("bank", "JPY", "internal", {}),
+        ("shop", "EUR", "merchant", {}),
+        ("yoko", "JPY", "customer", {"customer": "two"}),
     ]
 ]
 FUNDED = [

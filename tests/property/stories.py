@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from tests.property.spending import LIMIT_ENDS, LIMITS, limited
 from tests.property.steps import CHARGED, DAYS, ON_HOLDS, STEPS, TARIFFS, VALUE_DATES, Step
 
 
@@ -94,6 +95,8 @@ STORIES = st.one_of(
     _charged(),
     _charged(),
     _days(),
+    *[limited()] * 6,
+    st.one_of(LIMITS, LIMIT_ENDS).map(lambda step: [step]),
 )
 """Records that follow each other."""
 

@@ -39,6 +39,7 @@ class Outcome:
         self.answers = answers
         self.events = events
         self.posted = {name: row.posted for name, row in ledger.balances().items()}
+        self.spent = ledger._tables.spent
 
     def told(self) -> list[object]:
         """Give the events as read, decisions numbered without the gaps of attempts that failed."""
@@ -224,6 +225,7 @@ def test_a_batch_equals_its_commands_one_by_one(
 
     assert at_once.told() == singly.told() == cut.told()
     assert at_once.posted == singly.posted == cut.posted
+    assert at_once.spent == singly.spent == cut.spent
 
 
 @given(HISTORIES, st.integers(0, 2**32))
@@ -241,6 +243,7 @@ def test_repeats_anywhere_give_the_same_books(history: list[Document], seed: int
 
     assert [told(repeated.answers[at]) for at in firsts] == [told(one) for one in plain.answers]
     assert repeated.posted == plain.posted
+    assert repeated.spent == plain.spent
     assert len(repeated.ledger.entries()) == len(plain.ledger.entries())
     others = [one for at, one in enumerate(repeated.answers) if at not in set(firsts)]
     assert not any(isinstance(one, First) for one in others)

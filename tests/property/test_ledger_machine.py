@@ -227,6 +227,14 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
     @invariant()
+    def what_is_counted_is_the_models(self) -> None:
+        """As much was spent under limits, and as often, by each subject on each date."""
+        assert self._await(self.backend.counted()) == {
+            (str(day), *subject): tuple(spent)
+            for (day, subject), spent in self._reference.books.spent.items()
+        }
+
+    @invariant()
     def every_record_has_one_answer(self) -> None:
         """As many ids, repeats, conflicts and dead letters as records were answered."""
         counts = self._await(self.backend.counts())

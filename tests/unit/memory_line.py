@@ -24,7 +24,7 @@ from loadtest.reporting import Balance, Entry, Ledger, Payment
 from loadtest.sample import PARTITIONS, Sample
 
 LANES = Lanes(COMMAND_TOPICS, PARTITIONS)
-DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3}
+DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3, "NOK": 2}
 DECIDED_AT = "2026-11-21T10:00:01.000000Z"
 DECIDED_AT_US = 1_795_255_201_000_000
 
@@ -145,7 +145,7 @@ class MemoryLine:
         default = cash if now["type"] in ("deposit", "withdrawal") else None
         kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at", "source")
         own = ["account", "lines", "credit_amount", "credit_currency", "rate"]
-        own += ["hold_transaction_id", "tariff"]
+        own += ["hold_transaction_id", "tariff", "limit"]
         shown = {name: now[name] for name in own if name in now}
         if now["type"] == "hold.place":
             shown = holds.shown_of(now)

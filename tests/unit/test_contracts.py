@@ -47,6 +47,8 @@ def test_reads_what_lies_in_the_checkout() -> None:
         "hold.place",
         "hold.release",
         "journal",
+        "limit.end",
+        "limit.set",
         "payment",
         "refund",
         "reversal",
@@ -64,6 +66,8 @@ def test_reads_what_lies_in_the_checkout() -> None:
         "hold.expire",
         "tariff.set",
         "tariff.end",
+        "limit.set",
+        "limit.end",
         "day.close",
     }
     assert contract.types["commands"] == set(contract.commands) - contract.types["internal"]

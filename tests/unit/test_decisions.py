@@ -196,6 +196,8 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "hold_not_expired",
         "tariff_not_found",
         "tariff_overlaps",
+        "limit_not_found",
+        "limit_overlaps",
         "day_not_open",
         "account_not_found",
         "account_closed",
@@ -207,6 +209,7 @@ def test_reasons_stand_in_the_order_of_the_contract() -> None:
         "account_not_empty",
         "exceeds_original",
         "exceeds_hold",
+        "limit_exceeded",
         "insufficient_funds",
         "balance_overflow",
     ]

@@ -148,7 +148,7 @@ def test_a_tariff_takes_the_place_of_one_of_its_name() -> None:
 
     assert [one.product for one in rules.tariffs.values()] == ["current"]
     assert rules.tariff("transfer", "mobile", "savings", "EUR", "debit") is None
-    assert rules.without("t") == Rules()
+    assert rules.without_tariff("t") == Rules()
 
 
 MISFITS: list[tuple[str, Document]] = [

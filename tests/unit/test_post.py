@@ -101,6 +101,7 @@ async def test_the_steps_of_a_transaction_keep_their_order() -> None:
         "lock",
         "reversed_totals",
         "holds",
+        "lock_spent",
         "clock",
         "record",
         "advance",

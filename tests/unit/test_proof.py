@@ -135,6 +135,11 @@ CHANGES: list[tuple[str, Change, str]] = [
         event({"reason": "same_account"}, reason="insufficient_funds"),
         "expected 'same_account'",
     ),
+    (
+        "another limit is shown",
+        event({"reason": "limit_exceeded"}, exceeded={"limit": "x"}),
+        "exceeded is {'limit': 'x'}",
+    ),
     ("an amount is off by one", event(POSTED, amount="0.01"), "amount is '0.01'"),
     ("a time is another's", event(POSTED, decided_at="2100-01-01T00:00:00Z"), "reporting.payments"),
     ("a repeat is taken for a first", event({"repeat": True}, repeat=False), "a second time"),

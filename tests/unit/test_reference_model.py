@@ -8,8 +8,9 @@ import pytest
 
 from loadtest.reference.amounts import major_of, minor_of
 from loadtest.reference.answer import Account, Answer, Entry
-from loadtest.reference.contract import Command, Fault, read, time_us
+from loadtest.reference.contract import INTERNAL, Command, Fault, read
 from loadtest.reference.model import BALANCE_MINOR_MAX, Books
+from loadtest.reference.times import time_us
 
 DIGITS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
 NOW_US = 1_795_255_200_000_000
@@ -47,7 +48,8 @@ class Bank:
         """Send a command with an id of its own."""
         self.ids += 1
         body = FIELDS | {"type": type_, "transaction_id": id_of(self.ids)} | fields
-        meaning = read(json.dumps(body).encode(), DIGITS)
+        value, is_internal = json.dumps(body).encode(), type_ in INTERNAL
+        meaning = read(value, DIGITS, is_internal=is_internal)
         assert isinstance(meaning, Command), meaning
         return self.books.decide(meaning, NOW_US)
 

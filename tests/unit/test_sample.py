@@ -3,13 +3,16 @@
 import re
 from collections import Counter
 from functools import cache
+from itertools import product
 from uuid import UUID
 
+import orjson
 import pytest
 
 from loadtest.proof import prove
 from loadtest.record import CODECS, Ending, Record, partition_of
 from loadtest.reference.contract import Fault, read
+from loadtest.reference.limits import MEASURES, SCOPES
 from loadtest.sample import ACCOUNTS, MIX, Sample, generate
 from loadtest.world import Kind, World
 from tests.unit.memory_line import DIGITS, LANES, MemoryLine
@@ -32,6 +35,9 @@ REASONS = {
     "rejected:exceeds_original",
     "rejected:tariff_not_found",
     "rejected:tariff_overlaps",
+    "rejected:limit_exceeded",
+    "rejected:limit_not_found",
+    "rejected:limit_overlaps",
     "rejected:day_not_open",
     "rejected:hold_not_found",
     "rejected:hold_not_placed",
@@ -135,6 +141,13 @@ def test_some_stories_race() -> None:
     assert short().expected.unknown != frozenset()
 
 
+def test_each_measure_of_each_scope_is_exceeded() -> None:
+    """A limit of an account, a customer and a channel: by one command, a day's sum and number."""
+    events = [orjson.loads(one.value or b"") for one in MemoryLine(short(), 0).outcomes]
+    exceeded = [event["exceeded"] for event in events if "exceeded" in event]
+    assert {(one["scope"], one["measure"]) for one in exceeded} == set(product(SCOPES, MEASURES))
+
+
 def test_ids_are_uuids_of_version_7() -> None:
     """Every id that is used has the version and variant of a time-ordered UUID, and they grow."""
     pattern = re.compile(rb'^\{"transaction_id":"([^"]+)"')
@@ -150,7 +163,7 @@ def test_channels_partition_by_murmur2() -> None:
     for key, hashed in hashes.items():
         assert partition_of(key, 1000) == (hashed & 0x7FFFFFFF) % 1000
     homes = Counter(
-        record.partition == partition_of(record.key, 8)
+        LANES.partition(record.partition) == partition_of(record.key, 8)
         for record in records(whole())
         if record.key and record.key.isascii()
     )

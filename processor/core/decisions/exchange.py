@@ -16,10 +16,11 @@ from processor.core.books import Account, Books, Ruling
 from processor.core.currencies import DIGITS
 from processor.core.decisions.fees import Move, charges_for, fee_of
 from processor.core.decisions.movement import refusal_of_moves, refusal_of_sides
+from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.money import to_major
 from processor.core.own_accounts import POSITION_PREFIX
 from processor.core.reasons import Reason
-from processor.core.shown import Shown
+from processor.core.shown import Exceeded, Shown
 
 if TYPE_CHECKING:
     from processor.core.commands import FxTransfer
@@ -46,6 +47,9 @@ def decide(command: FxTransfer, books: Books, refused: Reason | None) -> Ruling:
         return replace(asked, reason=reason)
     moves = [_move(leg) for leg in legs]
     (debit, _, amount), (_, credit, credit_amount) = moves
+    spendings = spendings_for(books, command.channel, [(debit, amount)])
+    if isinstance(spendings, Exceeded):
+        return refused_for(asked, spendings)
     charges = charges_for(
         books, command.TYPE, command.channel, (debit, amount), (credit, credit_amount)
     )
@@ -56,7 +60,9 @@ def decide(command: FxTransfer, books: Books, refused: Reason | None) -> Ruling:
     shown = asked.shown
     if charges and shown is not None:
         shown = replace(shown, fees=[charge.shown() for charge in charges])
-    return replace(asked, postings=tuple(books.move(*move) for move in moves), shown=shown)
+    books.spend(spendings)
+    postings = tuple(books.move(*move) for move in moves)
+    return replace(asked, postings=postings, shown=shown, spendings=spendings)
 
 
 def as_asked(command: FxTransfer) -> Ruling:

@@ -29,10 +29,11 @@ from processor.core.decisions.movement import (
     refusal_of_moves,
     refusal_of_sides,
 )
+from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.hold_commands import HoldCapture, HoldPlace
 from processor.core.money import minor_in, to_major
 from processor.core.reasons import Reason
-from processor.core.shown import Shown
+from processor.core.shown import Exceeded, Shown
 from processor.core.timestamps import from_epoch_us
 
 if TYPE_CHECKING:
@@ -60,19 +61,25 @@ def decide_place(command: HoldPlace, books: Books, refused: Reason | None) -> Ru
         refused
         or (Reason.HOLD_EXPIRED if hold.is_over(books.now_us) else None)
         or refusal_of_sides(debit, credit, command.currency)
-        or refusal_of_amount(debit, credit, amount)
     )
     asked = as_asked_place(command)
     if reason is not None or debit is None:
         return replace(asked, reason=reason)
+    spendings = spendings_for(books, command.channel, [(debit, amount)])
+    if isinstance(spendings, Exceeded):
+        return refused_for(asked, spendings)
+    reason = refusal_of_amount(debit, credit, amount)
+    if reason is not None:
+        return replace(asked, reason=reason)
     if debit.held + amount > BALANCE_MINOR_MAX:
         return replace(asked, reason=Reason.BALANCE_OVERFLOW)
     books.make_row(debit)
+    books.spend(spendings)
     books.holds[command.transaction_id] = hold
     debit.held += amount
     holding = Holding(command.transaction_id, amount, 0)
     shown = replace(asked.shown or Shown(), held=asked.amount or UNSET)
-    return replace(asked, amount_minor=amount, holding=holding, shown=shown)
+    return replace(asked, amount_minor=amount, holding=holding, shown=shown, spendings=spendings)
 
 
 def as_asked_place(command: HoldPlace) -> Ruling:
@@ -106,19 +113,25 @@ def decide_capture(command: HoldCapture, books: Books, refused: Reason | None) -
         reason = _refusal_of_part(amount, hold.left())
     if reason is not None or amount is None or payer is None or payee is None:
         return _refused(command, placed, amount, reason)
+    freed = hold.remaining if command.releases else min(amount, hold.remaining)
+    # What was set aside was counted when it was.
+    spendings = spendings_for(books, command.channel, [(payer, amount - freed)])
+    if isinstance(spendings, Exceeded):
+        return refused_for(_refused(command, placed, amount, None), spendings)
     charges = charges_for(books, command.TYPE, command.channel, (payer, amount), (payee, amount))
     moves = [(payer, payee, amount), *(fee_of(books, charge) for charge in charges)]
-    freed = hold.remaining if command.releases else min(amount, hold.remaining)
     reason = refusal_of_moves(moves, {payer.name: freed})
     if reason is not None:
         return _refused(command, placed, amount, reason)
+    books.spend(spendings)
     hold.captured += amount
     given_up = hold.left() if command.releases else 0
     holding = _free(command, hold, payer, freed, given_up)
     done = _done(command, placed, amount, hold, holding)
     fees = [charge.shown() for charge in charges]
     shown = replace(done.shown or Shown(), fees=fees or UNSET)
-    return replace(done, postings=tuple(books.move(*move) for move in moves), shown=shown)
+    postings = tuple(books.move(*move) for move in moves)
+    return replace(done, postings=postings, shown=shown, spendings=spendings)
 
 
 def decide_release(command: HoldRelease, books: Books, refused: Reason | None) -> Ruling:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
-from processor.core.books import Account, Books, Posting, Ruling
+from processor.core.books import Books, Posting, Ruling
 from processor.core.currencies import DIGITS
 from processor.core.decisions.movement import refusal_of_changes
+from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
 from processor.core.own_accounts import CLEARING, CLEARING_PREFIX
 from processor.core.reasons import Reason
-from processor.core.shown import SIDELESS, Line, Shown
+from processor.core.shown import SIDELESS, Exceeded, Line, Shown
 
 if TYPE_CHECKING:
     from processor.core.commands import Journal, JournalLine
@@ -32,11 +34,24 @@ def accounts_of(command: Journal) -> tuple[str, ...]:
 
 def decide(command: Journal, books: Books, refused: Reason | None) -> Ruling:
     """Post every line unless a rule forbids one of them."""
-    reason = refused or _refusal(command, books)
+    asked = as_asked(command)
+    reason = refused or _refusal_of_lines(command, books)
     if reason is not None:
-        return Ruling(reason, shown=_shown(command))
+        return replace(asked, reason=reason)
+    changes = _changes(command)
+    accounts = {name: found for name in changes if (found := books.account(name)) is not None}
+    # What has to be booked whatever the account holds is nobody's spending.
+    sums = () if command.overdraws else changes.items()
+    taken = [(accounts[name], -change) for name, change in sums]
+    spendings = spendings_for(books, command.channel, taken)
+    if isinstance(spendings, Exceeded):
+        return refused_for(asked, spendings)
+    reason = refusal_of_changes(accounts, changes, overdraws=command.overdraws)
+    if reason is not None:
+        return replace(asked, reason=reason)
+    books.spend(spendings)
     postings = tuple(_post(line, command, books) for line in command.lines)
-    return Ruling(None, postings=postings, shown=_shown(command))
+    return replace(asked, postings=postings, spendings=spendings)
 
 
 def as_asked(command: Journal) -> Ruling:
@@ -55,10 +70,10 @@ def _shown(command: Journal) -> Shown:
         )
         for line in command.lines
     ]
-    return msgspec.structs.replace(SIDELESS, lines=lines)
+    return replace(SIDELESS, lines=lines)
 
 
-def _refusal(command: Journal, books: Books) -> Reason | None:
+def _refusal_of_lines(command: Journal, books: Books) -> Reason | None:
     """Check all lines for the first reason, then for the second, in the order of `Reason`."""
     sides = [(line, books.account(line.account)) for line in command.lines]
     found = [(line, account) for line, account in sides if account is not None]
@@ -72,15 +87,15 @@ def _refusal(command: Journal, books: Books) -> Reason | None:
         return Reason.CURRENCY_MISMATCH
     if any(account.kind == CLEARING for _, account in found):
         return Reason.KIND_NOT_ALLOWED
-    return _refusal_of_sums(command, {account.name: account for _, account in found})
+    return None
 
 
-def _refusal_of_sums(command: Journal, accounts: dict[str, Account]) -> Reason | None:
-    """Check what becomes of each account by all lines together."""
-    changes = dict.fromkeys(accounts, 0)
+def _changes(command: Journal) -> dict[str, int]:
+    """Sum up by how much all lines together change each account, by name."""
+    sums: dict[str, int] = {}
     for line in command.lines:
-        changes[line.account] += _signed(line)
-    return refusal_of_changes(accounts, changes, overdraws=command.overdraws)
+        sums[line.account] = sums.get(line.account, 0) + _signed(line)
+    return sums
 
 
 def _signed(line: JournalLine) -> int:
@@ -93,7 +108,7 @@ def _post(line: JournalLine, command: Journal, books: Books) -> Posting:
     assert account is not None, "every line's account was checked"
     assert clearing is not None, "every currency has a clearing account"
     sides = (account, clearing) if line.direction == "debit" else (clearing, account)
-    return msgspec.structs.replace(
+    return replace(
         books.move(*sides, line.amount_minor),
         reference=line.reference,
         overdraws=command.overdraws,

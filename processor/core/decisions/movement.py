@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
 from processor.core.currencies import DIGITS
-from processor.core.decisions.fees import Charge, Move, charges_for, fee_of
+from processor.core.decisions.fees import Move, charges_for, fee_of
+from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major
 from processor.core.own_accounts import CLEARING
 from processor.core.reasons import Reason
-from processor.core.shown import Shown
+from processor.core.shown import Exceeded, Shown
 
 if TYPE_CHECKING:
     from processor.core.commands import Movement
@@ -35,12 +36,10 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
     amount, currency = command.amount_minor, command.currency
     debit, credit = books.account(debit_name), books.account(credit_name)
     reason = refused or refusal_of_sides(debit, credit, currency)
-    if reason is None and books.rules.tariffs:
+    if reason is None and (books.rules.tariffs or books.rules.limits):
         assert debit is not None, "sides were checked"
         assert credit is not None, "sides were checked"
-        sides = (debit, amount), (credit, amount)
-        if charges := charges_for(books, command.TYPE, command.channel, *sides):
-            return _decide_charged(command, books, (debit, credit, amount), charges)
+        return _decide_by_rules(command, books, (debit, credit, amount))
     reason = reason or refusal_of_amount(debit, credit, amount)
     postings: tuple[Posting, ...] = ()
     if reason is None:
@@ -51,17 +50,22 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
     return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, postings)
 
 
-def _decide_charged(
-    command: Movement, books: Books, move: Move, charges: Sequence[Charge]
-) -> Ruling:
-    """Move the money and its fees, or neither."""
+def _decide_by_rules(command: Movement, books: Books, move: Move) -> Ruling:
+    """Move the money within the limits, and its fees, or neither."""
+    debit, credit, amount = move
+    asked = replace(as_asked(command), amount_minor=amount)
+    spendings = spendings_for(books, command.channel, [(debit, amount)])
+    if isinstance(spendings, Exceeded):
+        return refused_for(asked, spendings)
+    charges = charges_for(books, command.TYPE, command.channel, (debit, amount), (credit, amount))
     moves = [move, *(fee_of(books, charge) for charge in charges)]
     reason = refusal_of_moves(moves)
-    ruling = replace(as_asked(command), amount_minor=command.amount_minor, reason=reason)
     if reason is not None:
-        return ruling
+        return replace(asked, reason=reason)
+    books.spend(spendings)
     postings = tuple(books.move(*one) for one in moves)
-    return replace(ruling, postings=postings, shown=Shown(fees=[one.shown() for one in charges]))
+    shown = Shown(fees=[one.shown() for one in charges]) if charges else None
+    return replace(asked, postings=postings, shown=shown, spendings=spendings)
 
 
 def as_asked(command: Movement) -> Ruling:

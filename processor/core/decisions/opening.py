@@ -30,7 +30,15 @@ def decide(command: AccountOpen, books: Books, refused: Reason | None) -> Ruling
     if refused is not None:
         return Ruling(refused, currency=command.currency, account=command.account)
     limit = command.overdraft_limit_minor if KINDS[command.kind].limited else None
-    books.open(Account(command.account, command.currency, command.kind, overdraft_limit=limit))
+    books.open(
+        Account(
+            command.account,
+            command.currency,
+            command.kind,
+            overdraft_limit=limit,
+            customer=command.customer,
+        )
+    )
     return Ruling(None, currency=command.currency, account=command.account)
 
 

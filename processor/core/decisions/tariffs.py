@@ -29,7 +29,7 @@ def decide_set(command: TariffSet, books: Books, refused: Reason | None) -> Ruli
 
 def decide_end(command: TariffEnd, books: Books, refused: Reason | None) -> Ruling:
     """Charge no more from here on."""
-    left, reason = books.rules.without(command.tariff), refused
+    left, reason = books.rules.without_tariff(command.tariff), refused
     if reason is None and left == books.rules:
         reason = Reason.TARIFF_NOT_FOUND
     if reason is None:

@@ -1,4 +1,4 @@
-"""Reads the tariffs for people: what is charged now, and what was said last about each name."""
+"""Reads the bank's rules for people: what was said last about each tariff or spending limit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from processor.ledger.reading import explained, snapshot
 
 class Said(msgspec.Struct, frozen=True):
     """
-    What was said last about a tariff: its fields as `tariff.set` has them, None where it was ended;
-    when, and at which `ledger_sequence`.
+    What was said last about a rule: its fields as the command that sets it has them, None where it
+    was ended; when, and at which `ledger_sequence`.
     """
 
     name: str
@@ -24,15 +24,15 @@ class Said(msgspec.Struct, frozen=True):
     ledger_sequence: int
 
 
-async def said(access: ConnectionSettings) -> list[Said]:
-    """Read what was said last about each tariff, by name."""
+async def said(access: ConnectionSettings, noun: str) -> list[Said]:
+    """Read what was said last about each `tariff` or `limit`, by name."""
     async with snapshot(access) as connection:
         with explained():
-            found = await connection.fetch(SQL["tariffs"])
+            found = await connection.fetch(SQL["rules"], noun)
     return [
         Said(
-            row["tariff"],
-            orjson.loads(row["details"]) if row["is_charged"] else None,
+            row["name"],
+            orjson.loads(row["details"]) if row["is_set"] else None,
             row["since"],
             row["ledger_sequence"],
         )

@@ -1,4 +1,4 @@
-"""A file of tariffs: how it is read, how it differs from what is charged, and what mends that."""
+"""A file of rules: how it is read, how it differs from what holds, and what mends that."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from processor.cli.tariff_file import Fields, changes, commands, read
+from processor.cli.rule_file import LIMITS, TARIFFS, Fields, changes, commands, read
 from processor.contracts import INTERNAL
 from processor.core.decode import Decoder
-from processor.core.rule_commands import TariffEnd, TariffSet
+from processor.core.rule_commands import LimitSet, TariffEnd, TariffSet
 from processor.errors import ProcessorError
-from processor.ledger.tariffs import Said
+from processor.ledger.rules import Said
 from tests.builders import CONTRACT
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def tariffs(folder: Path, text: str) -> dict[str, Fields]:
     """Read a file of a text."""
     path = folder / "t.toml"
     path.write_text(text)
-    return read(path, DECODER)
+    return read(TARIFFS, path, DECODER)
 
 
 def said(name: str, sequence: int, **fields: Any) -> Said:
@@ -60,10 +60,46 @@ def test_a_tariff_is_read_in_its_canonical_form(tmp_path: Path) -> None:
 
 def test_the_example_can_be_read() -> None:
     """Whoever copies it has a file that works."""
-    found = read(CHECKOUT / "schemas" / "tariffs.example.toml", DECODER)
+    found = read(TARIFFS, CHECKOUT / "schemas" / "tariffs.example.toml", DECODER)
 
     assert len(found) == 3
-    assert len(asked(commands(changes(found, []), []))) == 3
+    assert len(asked(commands(changes(TARIFFS, found, []), []))) == 3
+
+
+def test_the_example_of_limits_can_be_read() -> None:
+    """Whoever copies it has a file that works, and no two limits are for the same."""
+    found = read(LIMITS, CHECKOUT / "schemas" / "limits.example.toml", DECODER)
+    written = commands(changes(LIMITS, found, []), [])
+
+    assert sorted(found) == ["cards", "customer-4711", "each-customer", "pocket-money"]
+    assert [json.loads(value)["limit"] for value in written] == sorted(found)
+    assert all(isinstance(DECODER.decode(value), LimitSet) for value in written)
+
+
+def test_limits_that_change_are_ended_first_where_they_are_for_something_else(
+    tmp_path: Path,
+) -> None:
+    """One that is only wider is set in its place; and two for the same are refused."""
+    path = tmp_path / "l.toml"
+    wide = '[a]\nscope = "channel"\ncurrency = "EUR"\ndaily_count = "9"\n'
+    path.write_text(wide + '[b]\nscope = "account"\ncurrency = "EUR"\ndaily_count = "9"\n')
+    wanted = read(LIMITS, path, DECODER)
+    narrow = {"limit": "a", "scope": "channel", "currency": "EUR", "daily_count": "8"}
+    other = {**narrow, "limit": "b", "scope": "customer"}
+    known = [Said("a", narrow, "then", 7), Said("b", other, "then", 8)]
+    found = changes(LIMITS, wanted, known)
+    written = [json.loads(value) for value in commands(found, known)]
+
+    assert [(one["type"], one["limit"]) for one in written] == [
+        ("limit.end", "b"),
+        ("limit.set", "a"),
+        ("limit.set", "b"),
+    ]
+    assert found[0].lines() == ['~ a: daily_count: "8" becomes "9"']
+
+    path.write_text(wide + wide.replace("[a]", "[c]"))
+    with pytest.raises(ProcessorError, match="limits a and c are for the same"):
+        read(LIMITS, path, DECODER)
 
 
 WRONG = {
@@ -102,14 +138,14 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """In one line, as every other."""
     with pytest.raises(ProcessorError, match="No such file or directory"):
-        read(tmp_path / "none.toml", DECODER)
+        read(TARIFFS, tmp_path / "none.toml", DECODER)
 
 
 def test_what_is_charged_so_already_needs_nothing() -> None:
     """Whatever was ended before."""
     known = [said("atm", 7, maximum="9.00"), said("old", 8)]
 
-    assert changes({"atm": {**ATM, "maximum": "9.00"}}, known) == []
+    assert changes(TARIFFS, {"atm": {**ATM, "maximum": "9.00"}}, known) == []
 
 
 def test_differences_are_named() -> None:
@@ -117,7 +153,7 @@ def test_differences_are_named() -> None:
     known = [said("a", 1, maximum="9.00"), said("b", 2, payer="credit"), said("c", 3)]
     wanted = {"a": {**ATM, "tariff": "a", "minimum": "1.00"}, "c": {**ATM, "product": "loan"}}
 
-    found = changes(wanted, known)
+    found = changes(TARIFFS, wanted, known)
 
     assert [line.partition(": {")[0] for change in found for line in change.lines()] == [
         '~ a: maximum: "9.00" becomes none',
@@ -140,7 +176,7 @@ def test_what_goes_or_moves_is_ended_before_anything_is_set() -> None:
         "d": {**ATM, "tariff": "d", "product": "loan"},
     }
 
-    assert asked(commands(changes(wanted, known), known)) == [
+    assert asked(commands(changes(TARIFFS, wanted, known), known)) == [
         ("tariff.end", "a"),
         ("tariff.end", "b"),
         ("tariff.end", "c"),
@@ -154,7 +190,7 @@ def test_ids_follow_from_what_is_asked_and_what_was_said_before() -> None:
     """The same again is a repeat; after the tariff was changed or ended it is a new command."""
 
     def ids(wanted: Fields, *known: Said) -> list[str]:
-        values = commands(changes({"atm": wanted}, known), known)
+        values = commands(changes(TARIFFS, {"atm": wanted}, known), known)
         return [json.loads(value)["transaction_id"] for value in values]
 
     other = {**ATM, "maximum": "9.00"}

@@ -1,4 +1,4 @@
-"""The command line beside a live worker: what is charged, and a file of tariffs applied."""
+"""The command line beside a live worker: the bank's rules, and files of them applied."""
 
 from __future__ import annotations
 
@@ -76,3 +76,59 @@ def test_what_can_not_be_is_said_in_one_line(bank: Bank, tmp_path: Path) -> None
         f"processor: {wrong}: tariff cash-out/payer: "
     )
     assert bank.line.run("tariffs", "--apply").status == 2
+
+
+LIMITS = """
+[spend-test]
+scope = "customer"
+subject = "CUSTOMER"
+currency = "EUR"
+single_amount = "30.00"
+daily_amount = "40.00"
+daily_count = "3"
+"""
+
+
+def test_a_file_of_limits_is_applied_and_held_to(bank: Bank, tmp_path: Path) -> None:
+    """What is refused says why and what is left, everywhere; then the limit is taken back."""
+    customer, name = f"c-{uuid.uuid4().hex[:8]}", f"l-{uuid.uuid4().hex[:8]}"
+    file = tmp_path / "limits.toml"
+    file.write_text(LIMITS.replace("CUSTOMER", customer))
+    path = str(file)
+    bank.send(opening(name) | {"customer": customer}, deposit(name, "100.00"))
+    before = bank.line.run("limits", path)
+    applied = bank.line.run("limits", path, "--apply")
+    again = bank.line.run("limits", path, "--apply")
+
+    assert (before.status, before.out.startswith('+ spend-test: {"scope":"customer"')) == (1, True)
+    assert (applied.status, applied.err, " posted   limit.set " in applied.out) == (0, "", True)
+    assert (again.status, again.out) == (0, f"the ledger limits what {path} says\n")
+
+    (listed,) = bank.line.run("limits", "--format", "json").document["limits"]
+    (row,) = csv.DictReader(io.StringIO(bank.line.run("limits", "--format", "csv").out))
+    assert (listed["limit"], listed["subject"], listed["daily_count"]) == (
+        "spend-test",
+        customer,
+        "3",
+    )
+    assert (row["single_amount"], row["daily_amount"]) == ("30.00", "40.00")
+
+    paid = command("withdrawal", debit_account=name, amount="25.00", currency="EUR")
+    more = command("withdrawal", debit_account=name, amount="15.01", currency="EUR")
+    said = f"limit spend-test of customer {customer}: daily_amount 40.00, 15.00 EUR left"
+    told = bank.send(paid, more).out
+    assert f"limit_exceeded, {said}" in told
+    assert f"  exceeded     {said}" in bank.line.run("payment", more["transaction_id"]).out
+    shown = bank.line.run("account", name).out
+    assert f"  customer     {customer}" in shown
+    assert "30.00 at once; 40.00 a day, 15.00 left; 3 times a day, 2 left" in shown
+    (limit,) = bank.line.run("account", name, "--json").document["limits"]
+    assert (limit["spent_amount"], limit["spent_count"]) == ("25.00", 1)
+    assert (limit["left_amount"], limit["left_count"]) == ("15.00", 2)
+
+    file.write_text("")
+    ended = bank.line.run("limits", path, "--apply")
+    assert (ended.status, " posted   limit.end " in ended.out) == (0, True)
+    assert bank.line.run("limits", "--format", "json").document["limits"] == []
+    assert " posted " in bank.send({**more, "transaction_id": str(uuid.uuid4())}).out
+    assert bank.faults() == {}
