@@ -235,12 +235,16 @@ BEGIN
 
     -- With transaction_id_once and posting_once this makes a second posting of an id impossible.
     -- The id must have been registered by this very transaction, so that one that was refused
-    -- before can't be posted later.
+    -- before can't be posted later. LIMIT keeps it a look-up by the key.
     SELECT (SELECT count(*) FROM added) - (
-        SELECT count(*) FROM added JOIN transaction USING (transaction_id)
-        WHERE transaction.ledger_sequence = added.ledger_sequence
-          AND transaction.decided_at = added.decided_at
-          AND transaction.xmin = pg_current_xact_id()::xid)
+        SELECT count(*) FROM added CROSS JOIN LATERAL (
+            SELECT transaction.ledger_sequence, transaction.decided_at,
+                   transaction.xmin = pg_current_xact_id()::xid AS is_own
+            FROM transaction WHERE transaction.transaction_id = added.transaction_id LIMIT 1
+        ) AS registered
+        WHERE registered.ledger_sequence = added.ledger_sequence
+          AND registered.decided_at = added.decided_at
+          AND registered.is_own)
     INTO unregistered;
     IF unregistered <> 0 THEN
         RAISE EXCEPTION 'a posting has no transaction id of its own'
