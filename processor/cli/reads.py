@@ -96,21 +96,28 @@ def _unknown(name: str) -> ProcessorError:
 @click.command()
 @click.argument("name")
 @click.option("--at", help="At a moment (RFC 3339), what was booked at that very moment included.")
+@click.option("--booking-date", help="At the end of a business date (YYYY-MM-DD).")
 @click.option("--value-date", help="At the end of a day (YYYY-MM-DD), by value date.")
 @_format
-def balance(*, name: str, at: str | None, value_date: str | None, chosen: str) -> None:
-    """Show the balance of an account: now, at a moment, or by value date."""
-    if at is not None and value_date is not None:
-        raise ProcessorError("--at is by booking time and --value-date is not: give one of them")
+def balance(
+    *, name: str, at: str | None, booking_date: str | None, value_date: str | None, chosen: str
+) -> None:
+    """Show the balance of an account: now, at a moment, by booking date or by value date."""
+    if sum(one is not None for one in (at, booking_date, value_date)) > 1:
+        raise ProcessorError("--at, --booking-date and --value-date differ: give one of them")
     moment = None if at is None else moment_of(at, "--at")
-    day = None if value_date is None else date_of(value_date, "--value-date")
-    _show_balance(asyncio.run(_balance(name, moment, day)), chosen)
+    booked = None if booking_date is None else date_of(booking_date, "--booking-date")
+    counts = None if value_date is None else date_of(value_date, "--value-date")
+    _show_balance(asyncio.run(_balance(name, moment, booked, counts)), chosen)
 
 
-async def _balance(name: str, moment: datetime | None, day: date | None) -> dict[str, Any]:
+async def _balance(
+    name: str, moment: datetime | None, booked: date | None, counts: date | None
+) -> dict[str, Any]:
     from processor.ledger import reads  # noqa: PLC0415 - PostgreSQL's client takes its time
 
-    found = await reads.balance(_access("balance"), name, moment=moment, day=day)
+    asked = reads.Asked(moment, booked, counts)
+    found = await reads.balance(_access("balance"), name, asked)
     if found is None:
         raise _unknown(name)
     owner, held = found
@@ -120,7 +127,8 @@ async def _balance(name: str, moment: datetime | None, day: date | None) -> dict
         "kind": owner.kind,
         "opened_at": owner.opened_at,
         "at": None if moment is None else written(moment),
-        "value_date": None if day is None else day.isoformat(),
+        "booking_date": None if booked is None else booked.isoformat(),
+        "value_date": None if counts is None else counts.isoformat(),
         "balance": held,
     }
 
@@ -134,7 +142,8 @@ def _show_balance(found: dict[str, Any], chosen: str) -> None:
         writer.begin({})
         writer.row(found)
         return
-    when = found["at"] or (f"value date {found['value_date']}" if found["value_date"] else "now")
+    days = (f"{kind} date {found[f'{kind}_date']}" for kind in ("booking", "value"))
+    when = found["at"] or next((day for day in days if not day.endswith("None")), "now")
     click.secho(found["account"], bold=True)
     for name, value in {
         "kind": found["kind"],

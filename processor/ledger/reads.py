@@ -99,23 +99,29 @@ async def _owner(connection: asyncpg.Connection, name: str) -> Owner | None:
     return None if row is None else Owner(**row)
 
 
-async def balance(
-    access: ConnectionSettings, name: str, *, moment: datetime | None, day: date | None
-) -> tuple[Owner, str] | None:
-    """
-    Read an account's balance at a moment, at the end of a value date, or now.
+class Asked(msgspec.Struct, frozen=True):
+    """When a balance is asked for: at a moment, or at the end of a day by one date; else now."""
 
-    None where the account was never opened.
-    """
+    moment: datetime | None = None
+    booking_date: date | None = None
+    value_date: date | None = None
+
+
+async def balance(access: ConnectionSettings, name: str, asked: Asked) -> tuple[Owner, str] | None:
+    """Read an account's balance. None where the account was never opened."""
     async with snapshot(access) as connection:
         owner = await _owner(connection, name)
         if owner is None:
             return None
         with explained():
-            if day is not None:
-                found = await connection.fetchval(SQL["balance_at_value_date"], name, day)
+            if asked.booking_date is not None:
+                by_date = SQL["balance_at_booking_date"]
+                found = await connection.fetchval(by_date, name, asked.booking_date)
+            elif asked.value_date is not None:
+                by_date = SQL["balance_at_value_date"]
+                found = await connection.fetchval(by_date, name, asked.value_date)
             else:
-                found = await connection.fetchval(SQL["balance_at"], name, moment)
+                found = await connection.fetchval(SQL["balance_at"], name, asked.moment)
     return owner, str(found)
 
 

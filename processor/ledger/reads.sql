@@ -12,6 +12,9 @@ SELECT reporting.balance_at($1, coalesce($2::timestamptz, 'infinity'));
 SELECT reporting.balance_at(
     $1, coalesce($2::timestamptz, 'infinity') - interval '1 microsecond');
 
+-- name: balance_at_booking_date
+SELECT reporting.balance_at_booking_date($1, $2);
+
 -- name: balance_at_value_date
 SELECT reporting.balance_at_value_date($1, $2);
 

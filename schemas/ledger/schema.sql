@@ -521,6 +521,50 @@ BEGIN
     RETURN reporting.major(coalesce(held, 0), own.digits);
 END $$;
 
+CREATE FUNCTION reporting.balance_at_booking_date(account text, day date) RETURNS numeric
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'ledger', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+DECLARE
+    own record;
+    evening timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    first record;
+    next record;
+    held bigint;
+    beyond numeric;
+BEGIN
+    SELECT found.account_id, currency.digits INTO own
+    FROM ledger.account AS found JOIN ledger.currency ON currency.code = found.currency
+    WHERE found.name = balance_at_booking_date.account;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT closing.ledger_sequence, change.decided_at INTO first
+    FROM closing JOIN account_change AS change USING (ledger_sequence)
+    ORDER BY closing.ledger_sequence LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN reporting.balance_at(
+            balance_at_booking_date.account, evening - interval '1 microsecond');
+    END IF;
+    SELECT closing.ledger_sequence, change.decided_at INTO next
+    FROM closing JOIN account_change AS change USING (ledger_sequence)
+    WHERE closing.next_date > day ORDER BY closing.ledger_sequence LIMIT 1;
+    SELECT entry.balance INTO held FROM ledger.entry
+    WHERE entry.account_id = own.account_id
+      AND entry.decided_at <= coalesce(next.decided_at, 'infinity')
+      AND (next.ledger_sequence IS NULL OR entry.ledger_sequence < next.ledger_sequence)
+    ORDER BY entry.decided_at DESC, entry.ledger_sequence DESC, entry.line DESC LIMIT 1;
+    SELECT sum(CASE entry.side WHEN 1 THEN -entry.amount ELSE entry.amount END) INTO beyond
+    FROM ledger.entry
+    WHERE entry.account_id = own.account_id
+      AND entry.decided_at >= evening AND entry.decided_at <= first.decided_at
+      AND entry.ledger_sequence < first.ledger_sequence;
+    RETURN reporting.major(coalesce(held, 0) - coalesce(beyond, 0), own.digits);
+END $$;
+
 CREATE FUNCTION reporting.balance_at_value_date(account text, day date) RETURNS numeric
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -2063,6 +2107,10 @@ GRANT ALL ON FUNCTION ledger.start_timeline(known integer, why text) TO processo
 REVOKE ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) TO processor_worker;
 GRANT ALL ON FUNCTION reporting.balance_at(account text, moment timestamp with time zone) TO processor_reader;
+
+REVOKE ALL ON FUNCTION reporting.balance_at_booking_date(account text, day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION reporting.balance_at_booking_date(account text, day date) TO processor_worker;
+GRANT ALL ON FUNCTION reporting.balance_at_booking_date(account text, day date) TO processor_reader;
 
 REVOKE ALL ON FUNCTION reporting.balance_at_value_date(account text, day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION reporting.balance_at_value_date(account text, day date) TO processor_worker;

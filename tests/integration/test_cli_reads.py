@@ -27,13 +27,22 @@ def minor(text: str) -> int:
     return int(text.replace(".", ""))
 
 
-def test_a_balance_is_shown_now_in_the_past_and_by_value_date(line: CommandLine) -> None:
+def test_a_balance_is_shown_now_in_the_past_and_by_either_date(line: CommandLine) -> None:
     """As one document with what was asked for, as CSV, or for people."""
     now = line.run("balance", "anna", "--format", "json").document
     past = line.run("balance", "anna", "--at", "2020-01-01T00:00:00+01:00", "--format", "json")
     by_day = line.run("balance", "anna", "--value-date", LAST, "--format", "csv")
     text = line.run("balance", "anna").out
+    booked = line.run("balance", "anna", "--booking-date", "2000-12-31")
+    both = line.run("balance", "anna", "--booking-date", LAST, "--value-date", LAST)
 
+    assert booked.out.splitlines()[-2:] == [
+        "  at           booking date 2000-12-31",
+        "  balance      0.00 EUR",
+    ]
+    assert only_line(both) == (
+        "processor: --at, --booking-date and --value-date differ: give one of them"
+    )
     assert (now["balance"], now["currency"], now["at"], now["value_date"]) == (
         "80.00",
         "EUR",

@@ -251,6 +251,52 @@ async def test_balances_by_value_date_know_other_days(ledger_url: str) -> None:
     assert [str(one) for one in found] == ["0.00", "4.00", "13.00", "15.00"]
 
 
+async def test_balances_by_booking_date_are_those_of_the_business_days(ledger_url: str) -> None:
+    """What is booked on a day and before: by UTC dates before the first closing, then by days."""
+    today = datetime.now(UTC).date()
+    read = "SELECT reporting.balance_at_booking_date($1, $2)"
+    async with postgres_backend(ledger_url) as backend:
+        desk = Desk(await backend.connect())
+        log = await desk.claim()
+
+        async def balances(*days: date) -> list[str]:
+            return [str(await backend.owner.fetchval(read, "anna", day)) for day in days]
+
+        await desk.post(log.add(opening("anna"), deposit("anna", "1.00")))
+        yesterday, past, monday, tuesday, later = (
+            today - timedelta(days=1),
+            *(date.fromisoformat(day) for day in (PAST, MONDAY, TUESDAY, "2001-01-08")),
+        )
+        unclosed = await balances(yesterday, today)
+        await desk.post(
+            log.add(
+                deposit("anna", "2.00"),
+                day_close(PAST),
+                deposit("anna", "4.00"),
+                deposit("anna", "8.00", value_date=FUTURE),
+                day_close(MONDAY),
+                deposit("anna", "16.00"),
+                day_close(TUESDAY, "2001-01-08"),
+                withdrawal("anna", "0.50"),
+            )
+        )
+        closed = await balances(past, monday, tuesday, later, yesterday, today)
+        nobody = await backend.owner.fetchval(read, "nobody", today)
+        summed = [
+            await backend.owner.fetchval(
+                "SELECT credit_balance FROM reporting.trial_balance_of_accounts_of_day($1)"
+                " WHERE account = 'anna'",
+                day,
+            )
+            for day in (monday, tuesday, later, today)
+        ]
+
+    assert unclosed == ["0.00", "1.00"]
+    assert closed == ["0.00", "12.00", "28.00", "27.50", "27.50", "30.50"]
+    assert [str(one) for one in summed] == [closed[1], closed[2], closed[3], closed[5]]
+    assert nobody is None
+
+
 async def test_dates_are_recorded_as_they_were_answered(backend: Backend) -> None:
     """A repeat shows what the first outcome did, a conflict names the dates that were asked for."""
     desk = Desk(await backend.connect())

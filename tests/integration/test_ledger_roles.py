@@ -54,6 +54,7 @@ VIEWS = (
 )
 CALLS = (
     "balance_at('anna', now())",
+    "balance_at_booking_date('anna', '2026-11-21')",
     "balance_at_value_date('anna', '2026-11-21')",
     "statement('anna', '-infinity')",
     "newest_entries('anna', 1)",
