@@ -17,7 +17,7 @@ from processor.core.catalogue import CATALOGUE
 from processor.core.commands import AccountOpen, Command
 from processor.core.own_accounts import FEES_PREFIX, kind_of_own
 from processor.core.rule_commands import LimitSet, TariffSet
-from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Rules
+from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Bounded, Rules
 from processor.errors import AlreadyDecidedError, FaultError, RulesChangedError
 from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
@@ -59,13 +59,14 @@ async def _post_once(
 ) -> Answered:
     runs = joined(batch.runs)
     async with ledger.posting() as session:
-        fence = await session.fence(runs, changes_rules=_changes_rules(batch.arrivals))
+        changing = _changing(batch.arrivals)
+        fence = await session.fence(runs, changes_rules=bool(changing))
         await timelines.know(fence.timeline_id)
         again, fresh = _split(batch.arrivals, fence.next_offsets)
         decided = await session.decided(_ids_to_read(again, fresh, probed))
         await timelines.know_sources([one.source.source_id for one in decided.values()])
         answers = await _answer_again(session, runs, again, decided, timelines)
-        books = await _read_books(session, fresh, decided)
+        books = await _read_books(session, fresh, decided, changing)
         clock, sequences = await _draw(session, fresh, decided)
         new = decide_all(
             fresh,
@@ -80,11 +81,13 @@ async def _post_once(
     return Answered(batch, [*answers, *new])
 
 
-def _changes_rules(arrivals: Sequence[Arrival]) -> bool:
-    return any(
-        isinstance(one.asked, Command) and CATALOGUE[type(one.asked)].changes_rules
-        for one in arrivals
-    )
+def _changing(arrivals: Sequence[Arrival]) -> list[Command]:
+    """Find the commands that may change the rules; hardly a batch has any."""
+    kinds = {type(one.asked) for one in arrivals}
+    if not any(rule.changes_rules for kind, rule in CATALOGUE.items() if kind in kinds):
+        return []
+    commands = [one.asked for one in arrivals if isinstance(one.asked, Command)]
+    return [asked for asked in commands if CATALOGUE[type(asked)].changes_rules]
 
 
 def _split(
@@ -137,14 +140,17 @@ async def _answer_again(
 
 
 async def _read_books(
-    session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
+    session: PostingSession,
+    fresh: Sequence[Arrival],
+    decided: dict[str, Decided],
+    changing: Sequence[Command],
 ) -> Books:
     """
     Lock every account that the new commands name, directly, by an original or by what they may
-    cost, then read what is bounded by totals.
+    cost, then read what is bounded by totals. `changing` are the batch's changes of the rules.
     """
     names: set[str] = set()
-    charging = _charging(session.rules, fresh)
+    charging = _charging(session.rules, changing)
     originals: set[str] = set()
     held: set[str] = set()
     for arrival in fresh:
@@ -165,7 +171,8 @@ async def _read_books(
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
-    spent = await session.lock_spent(_spending(session.rules, fresh, accounts.values()))
+    bounded = _bounded(session.rules, changing)
+    spent = await session.lock_spent(_spending(bounded, fresh, accounts.values()))
     return Books(
         accounts=accounts,
         decided=decided,
@@ -175,18 +182,18 @@ async def _read_books(
     )
 
 
+def _bounded(rules: Rules, changing: Sequence[Command]) -> set[Bounded]:
+    """Name what is limited, or may be once the batch has set its limits."""
+    return {*rules.limits, *(one.limit.bounded for one in changing if isinstance(one, LimitSet))}
+
+
 def _spending(
-    rules: Rules, fresh: Sequence[Arrival], accounts: Collection[Account]
+    bounded: set[Bounded], fresh: Sequence[Arrival], accounts: Collection[Account]
 ) -> list[Subject]:
-    """
-    Name whose spending is counted under limits that are in force, or may be once the batch has set
-    some, in the global order.
-    """
-    commands = [one.asked for one in fresh if isinstance(one.asked, Command)]
-    new = (one.limit.bounded for one in commands if isinstance(one, LimitSet))
-    bounded = {*rules.limits, *new}
+    """Name whose spending is counted under limits, in the global order."""
     if not bounded:
         return []
+    commands = [one.asked for one in fresh if isinstance(one.asked, Command)]
     subjects: set[Subject] = set()
     channels = {asked.channel for asked in commands}
     known = [(one.name, one.customer, one.currency) for one in accounts]
@@ -213,10 +220,9 @@ def _sides(first: Decided | None) -> list[str]:
     return [name for name in sides if name is not None]
 
 
-def _charging(rules: Rules, fresh: Sequence[Arrival]) -> set[str]:
+def _charging(rules: Rules, changing: Sequence[Command]) -> set[str]:
     """Name the currencies in which fees are charged, or may be once the batch has set a tariff."""
-    asked = [one.asked for one in fresh]
-    new = [one.tariff for one in asked if isinstance(one, TariffSet)]
+    new = [one.tariff for one in changing if isinstance(one, TariffSet)]
     return {tariff.currency for tariff in (*rules.tariffs.values(), *new)}
 
 

@@ -121,7 +121,7 @@ def decide_all(
     answers: list[Answer] = []
     decided = books.decided
     books.now_us, books.rules, books.today = clock.now_us, clock.rules, clock.now[:10]
-    books.date_from_here()
+    books.rule_from_here()
     for arrival in arrivals:
         asked = arrival.asked
         if isinstance(asked, Invalid):
@@ -152,7 +152,7 @@ def _decide(
     else:
         ruling = CATALOGUE[type(command)].decide(command, books, refused)
         if ruling.changes_rules:
-            books.date_from_here()
+            books.rule_from_here()
     return Decided(
         command.transaction_id,
         command.TYPE,

@@ -228,6 +228,9 @@ class Books:
         self.rules = NO_RULES
         """The bank's rules, as earlier commands of the batch have left them."""
 
+        self.is_ruled = False
+        """Whether money that moves may cost something, or is limited."""
+
         self.today = UNDATED.booking_date
         """The UTC date of the decisions, which is the open one until a day is closed."""
 
@@ -273,8 +276,9 @@ class Books:
         credit.posted += amount
         return Posting(debit, credit, amount, debit.posted, credit.posted, self.dates)
 
-    def date_from_here(self) -> None:
-        """Date what is posted from here on as the rules say."""
+    def rule_from_here(self) -> None:
+        """Decide and date what comes from here on as the rules say."""
+        self.is_ruled = bool(self.rules.tariffs or self.rules.limits)
         open_date = self.rules.open_date or self.today
         self.dates = Dates(open_date, open_date)
 

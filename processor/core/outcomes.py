@@ -245,7 +245,10 @@ class EventWriter:
             decided.channel,
             _view(answer.arrival.source),
         )
-        return event if _is_plain(ruling) else _detailed(event, ruling)
+        # Most payments show nothing but what every outcome does.
+        if ruling.account is None and ruling.shown is None:
+            return event
+        return _detailed(event, ruling)
 
     def _conflict(self, answer: Conflict) -> OutcomeEvent:
         asked = answer.arrival.asked
@@ -302,11 +305,6 @@ class EventWriter:
             source=_view(answer.arrival.source),
             pointer=invalid.pointer,
         )
-
-
-def _is_plain(ruling: Ruling) -> bool:
-    """Say whether an outcome shows nothing but what every one does: most payments."""
-    return ruling.account is None and ruling.shown is None
 
 
 def _detailed(event: OutcomeEvent, ruling: Ruling, **more: Any) -> DetailedOutcomeEvent:

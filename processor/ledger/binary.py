@@ -126,7 +126,8 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
         one = first.decided
         source, ruling, command = one.source, one.ruling, one.command
         assert command is not None, "what was decided just now has its command at hand"
-        transaction_id, own_reference = id_bytes(one.transaction_id), _text(command.reference)
+        transaction_id, written = id_bytes(one.transaction_id), command.reference
+        own_reference = NULL if written is None else _text(written)
         line = 0
         for moved in ruling.postings:
             line += 1  # noqa: SIM113 - most have one line, and enumerate costs more than they do
@@ -158,19 +159,19 @@ def postings(firsts: Sequence[First], now: datetime) -> bytes:
                 _words(moved.debit.currency, one.type, one.channel),
                 own_reference if reference is None else _text(reference),
                 NULL if original is None else _UUID_LENGTH + id_bytes(original),
-                _of_first_line(ruling, command) if line == 1 else _ONLY_ON_THE_FIRST_LINE,
+                _ONLY_ON_THE_FIRST_LINE if line > 1 else _of_first_line(ruling, command),
             )
     return b"".join(parts)
 
 
 def _of_first_line(ruling: Ruling, command: Command) -> bytes:
     """Encode `metadata` and what stands behind it; a plain movement has nothing there."""
-    metadata, details = metadata_of(command), details_of(command)
-    if metadata is None and details is None and ruling.shown is None and ruling.holding is None:
+    details, is_plain = details_of(command), ruling.shown is None and ruling.holding is None
+    if is_plain and details is None and command.metadata is None:
         return _ONLY_ON_THE_FIRST_LINE
     return b"".join(
         (
-            _text(metadata),
+            _text(metadata_of(command)),
             _text(details),
             _text(shown_of(ruling)),
             _NO_HOLD if ruling.holding is None else _holding(ruling.holding),

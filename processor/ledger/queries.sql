@@ -75,8 +75,9 @@ JOIN ledger.dead_letter a ON a.source_id = w.source_id AND a.source_offset >= w.
     AND a.source_offset < w.high;
 
 -- name: lock
--- Locks accounts in the global order; the rows are as they are under the lock.
-SELECT account_id, name, currency, kind, status, posted, held, overdraft_limit, customer
+-- Locks accounts in the global order; the rows are as they are under the lock. The columns are the
+-- fields of an Account, in their order.
+SELECT name, currency, kind, status, posted, held, overdraft_limit, account_id, customer
     FROM ledger.lock_accounts($1);
 
 -- name: reversed_totals

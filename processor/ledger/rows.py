@@ -9,7 +9,7 @@ import orjson
 from msgspec.structs import replace
 
 from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
-from processor.core.books import Account, Change, Decided, Hold, Ruling, Source
+from processor.core.books import Change, Decided, Hold, Ruling, Source
 from processor.core.commands import (
     Command,
     Deposit,
@@ -142,13 +142,6 @@ def recorded_of(row: Mapping[str, Any]) -> RecordedAnswer:
             row["channel"],
         )
     return RecordedAnswer(kind, row["timeline_id"], row["at"], invalid)
-
-
-def account_of(row: Sequence[Any]) -> Account:
-    """Read an account (statement `lock`)."""
-    account_id, name, currency, kind, status, posted, held, overdraft_limit, customer = row
-    terms = (status, posted, held, overdraft_limit)
-    return Account(name, currency, kind, *terms, account_id, customer)
 
 
 def rules_of(known: Rules, found: Sequence[Mapping[str, Any]]) -> Rules:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import asyncpg
 
@@ -25,6 +26,8 @@ from processor.ledger import Fence, binary, rows
 from processor.ledger.connection import translated
 from processor.ledger.rulebook import Rulebook
 from processor.ledger.statements import SQL
+
+_TRANSACTION_ID: Final = attrgetter("decided.transaction_id")
 
 
 class PostgresSession:
@@ -111,7 +114,7 @@ class PostgresSession:
         if not names:
             return {}
         found = await self._fetch("lock", list(names))
-        return {row[1]: rows.account_of(row) for row in found}
+        return {row[0]: Account(*row) for row in found}
 
     async def reversed_totals(self, transaction_ids: Collection[str]) -> dict[str, int]:
         """Read reversal totals."""
@@ -186,15 +189,21 @@ class PostgresSession:
 
     async def _record_firsts(self, firsts: list[First]) -> None:
         # In the order of their ids, so that two workers do not wait for each other in a circle.
-        by_id = sorted(firsts, key=lambda first: first.decided.transaction_id)
+        by_id = sorted(firsts, key=_TRANSACTION_ID)
         await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
         moved = [first for first in firsts if first.decided.ruling.postings]
         if len(moved) < len(firsts):
             await self._record_unmoved(firsts)
         if moved:
             await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
-        if any(first.decided.ruling.spendings for first in firsts):
-            await self._execute("insert_spendings", *rows.spending_columns(firsts))
+        # Where there are no limits, only a batch that sets one can have spent under it.
+        if self.rules.limits or len(moved) < len(firsts):
+            await self._record_spendings(firsts)
+
+    async def _record_spendings(self, firsts: list[First]) -> None:
+        spent = [first for first in firsts if first.decided.ruling.spendings]
+        if spent:
+            await self._execute("insert_spendings", *rows.spending_columns(spent))
 
     async def _record_unmoved(self, firsts: list[First]) -> None:
         """Before the postings: they may use a limit that was raised."""
