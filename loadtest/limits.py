@@ -310,8 +310,10 @@ def racing_spending(world: World) -> Script:
 
 def racing_with_a_limit(world: World) -> Script:
     """
-    Spend much and then little where one command is allowed, beside a change of the limit that
-    forbids much: whichever comes first, one of the two is refused.
+    Spend much and then less where one command is allowed, beside a change of the limit that forbids
+    much: whichever comes first, one of the two is refused.
+
+    What is less is a journal, two postings of half the money: so the sum of all debits is the same.
     """
     account, channel = world.private(), _name(world, "chn")
     payee = world.newcomer("won", account.currency)
@@ -319,11 +321,10 @@ def racing_with_a_limit(world: World) -> Script:
     own = (channel, "channel", channel, account.currency)
     _early(world, *own[1:], daily_count=1)
     world.pen.races.update(("posted", EXCEEDED))
-    spending = (
-        world.transfer(account, payee, minor) | {"channel": channel} for minor in (1_000, 1)
-    )
+    half = [world.line(account, "debit", 500), world.line(payee, "credit", 500)]
+    bodies = (world.transfer(account, payee, 1_000), world.pen.body("journal", lines=half))
     changed = _set(world, *own, daily_count=1, single_amount=999)
-    script = [world.pen.record(account.name, body, None) for body in spending]
+    script = [world.pen.record(account.name, body | {"channel": channel}, None) for body in bodies]
     script.insert(world.rng.randrange(len(script) + 1), _sent(world, changed, "posted"))
     world.next_day.append(script)
     return [world.pen.record(payee.name, world.opening(payee), "posted")]

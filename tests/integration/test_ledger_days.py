@@ -147,7 +147,7 @@ async def test_a_bug_that_dates_wrongly_is_refused(
         books.dates = Dates(*dates_of_bug)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Books, "date_from_here", wrongly)
+        patched.setattr(Books, "rule_from_here", wrongly)
         with pytest.raises(UnpostableError) as refused:
             await desk.post(log.add(deposit("anna", "1.00")))
     assert refused.value.sqlstate == "23514"
