@@ -286,8 +286,9 @@ class Books:
         """Say what a subject has spent on the business date of what is decided now."""
         booking_date = self.dates.booking_date
         spent = self.spent.get(subject)
-        is_of_today = spent is not None and spent.booking_date == booking_date
-        return spent if spent is not None and is_of_today else Spent(booking_date)
+        if spent is None or spent.booking_date != booking_date:
+            return Spent(booking_date)
+        return spent
 
     def spend(self, spendings: tuple[Spending, ...]) -> None:
         """Count what is spent. The limits have been checked."""

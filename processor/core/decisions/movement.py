@@ -34,9 +34,7 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
     """Move the money, and what it costs, unless a rule forbids it."""
     debit_name, credit_name = command.debit_account, command.credit_account
     amount, currency = command.amount_minor, command.currency
-    known = books.accounts
-    debit = known.get(debit_name) or books.account(debit_name)
-    credit = known.get(credit_name) or books.account(credit_name)
+    debit, credit = books.account(debit_name), books.account(credit_name)
     reason = refused or refusal_of_sides(debit, credit, currency)
     if reason is None and books.is_ruled:
         assert debit is not None, "sides were checked"

@@ -39,15 +39,13 @@ SCOPES: Final = (ACCOUNT, CUSTOMER, CHANNEL)
 Taken = Iterable[tuple[Account, int]]
 """Accounts with what is taken from each, in minor units of its currency."""
 
-NOTHING_SPENT: Final[tuple[Spending, ...]] = ()
-
 
 def spendings_for(books: Books, channel: str, taken: Taken) -> tuple[Spending, ...] | Exceeded:
     """
     Find what a command spends under which limits, or the first limit that it would exceed.
     """
     if not books.rules.limits:
-        return NOTHING_SPENT
+        return ()
     found: list[Spending] = []
     for subject, amount in _by_subject(channel, taken).items():
         limit = books.rules.limit(*subject)
