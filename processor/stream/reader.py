@@ -86,7 +86,7 @@ class Reader:
         self._claims: dict[TP, Claim] = {}
         self._not_before: dict[TP, float] = {}
         self._posted: dict[TP, int] = {}
-        self._noted: dict[TP, int] = {}
+        self._noted: dict[Log, int] = {}
         self._source: LogSource | None = None
         self._settler: Settler | None = None
 
@@ -271,13 +271,12 @@ class Reader:
         Write how far outcomes were delivered, for claims that hold and only where it changed. What
         was delivered under other claims is struck off the list.
         """
-        for gone in delivered.keys() - {claim.log for claim in self._claims.values()}:
+        claimed = {claim.log for claim in self._claims.values()}
+        for gone in delivered.keys() - claimed:
             del delivered[gone]
-        changed = {
-            claim.log: delivered[claim.log]
-            for tp, claim in self._claims.items()
-            if delivered.get(claim.log, 0) > self._noted.get(tp, 0)
-        }
+        changed = {log_: at for log_, at in delivered.items() if at > self._noted.get(log_, 0)}
         if changed:
             await self._ledger.delivered(changed)
-            self._noted.update({TP(log_.topic, log_.partition): at for log_, at in changed.items()})
+            # By claim: the partitions may have been claimed anew while the ledger wrote, and then
+            # nothing of theirs is noted.
+            self._noted = {**self._noted, **changed}

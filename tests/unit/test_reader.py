@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from faust.types import TP
 
-from processor.batch import Run
+from processor.batch import Log, Run
 from processor.health import Health
 from processor.ledger.memory import MemoryLedger
 from processor.stream.intake import Intake
@@ -123,3 +123,26 @@ async def test_a_claim_that_holds_is_left_alone(desk: Desk) -> None:
     assert desk.reader.holds(before.log)
     assert isinstance(before.log.claim, UUID)
     assert desk.settler.told == []
+
+
+async def test_a_claim_that_comes_while_a_delivery_is_noted_notes_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that was set back is told anew how far outcomes went, as far as before or not."""
+    await desk.claim()
+    before = (await desk.run(20)).log
+    noted: list[dict[Log, int]] = []
+
+    async def write(logs: dict[Log, int]) -> None:
+        noted.append(logs)
+        if len(noted) == 1:
+            desk.reader.set_back()
+            await desk.claim()
+
+    monkeypatch.setattr(desk.ledger, "delivered", write)
+    await desk.reader.note_delivered({before: 20})
+    anew = (await desk.run(20)).log
+    for _ in range(2):
+        await desk.reader.note_delivered({before: 20, anew: 20})
+
+    assert noted == [{before: 20}, {anew: 20}]
