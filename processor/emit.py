@@ -61,7 +61,7 @@ class Emitter:
             dead_letters += [
                 self._writer.dead_letter(answer, self._dead_letter_bytes_max)
                 for answer in piece
-                if isinstance(answer, DeadLetter)
+                if type(answer) is DeadLetter
             ]
         try:
             producer = await self._started()

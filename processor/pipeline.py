@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from processor.batch import Answered, Batch, Log, Prepared, Run, turns
+from processor.batch import LIGHT_TURN_RECORDS, Answered, Batch, Log, Prepared, Run, turns
 from processor.core.answers import Arrival, First, Record, ids_of
 from processor.core.books import Source
 from processor.core.decode import Decoder
@@ -121,12 +121,12 @@ class Line:
         """
         with self.telemetry.step("finish"):
             await self.emitter.emit(answered.answers)
-            async for answers in turns(answered.answers):
+            async for answers in turns(answered.answers, LIGHT_TURN_RECORDS):
                 self.table.remember(
                     [
                         (answer.decided.transaction_id, answer.decided.ledger_sequence)
                         for answer in answers
-                        if isinstance(answer, First)
+                        if type(answer) is First
                     ]
                 )
         for run in answered.batch.runs:

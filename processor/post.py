@@ -7,14 +7,18 @@ nothing does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
 
 from processor.batch import Answered, Batch, Run, joined
-from processor.core.answers import Answer, Arrival, Clock, answer_again, decide_all, ids_of
+from processor.core.answers import Answer, Arrival, answer_again, decide_all, ids_of
 from processor.core.books import Account, Books, Decided, Subject
 from processor.core.catalogue import CATALOGUE
 from processor.core.commands import AccountOpen, Command
+from processor.core.decode import Invalid
 from processor.core.own_accounts import FEES_PREFIX, kind_of_own
 from processor.core.rule_commands import LimitSet, TariffSet
 from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Bounded, Rules
@@ -29,6 +33,9 @@ have changed, before that is a fault.
 """
 
 Delivered = dict[tuple[str, int], int]
+
+Kinds = Mapping[type[Command], list[Any]]
+"""Commands by their kind, in their order; a list holds that kind alone."""
 
 
 async def post(
@@ -59,15 +66,17 @@ async def _post_once(
 ) -> Answered:
     runs = joined(batch.runs)
     async with ledger.posting() as session:
-        changing = _changing(batch.arrivals)
+        kinds = _by_kind(batch.arrivals)
+        changing = _changing(kinds)
         fence = await session.fence(runs, changes_rules=bool(changing))
         await timelines.know(fence.timeline_id)
-        again, fresh = _split(batch.arrivals, fence.next_offsets)
-        decided = await session.decided(_ids_to_read(again, fresh, probed))
+        again, fresh = _split(runs, batch.arrivals, fence.next_offsets)
+        kinds = _by_kind(fresh) if again else kinds
+        decided = await session.decided(_ids_to_read(again, fresh, kinds, probed))
         await timelines.know_sources([one.source.source_id for one in decided.values()])
         answers = await _answer_again(session, runs, again, decided, timelines)
-        books = await _read_books(session, fresh, decided, changing)
-        clock, sequences = await _draw(session, fresh, decided)
+        books = await _read_books(session, kinds, decided, changing)
+        clock, sequences = await session.clock(len(set(ids_of(fresh)) - decided.keys()))
         new = decide_all(
             fresh,
             books,
@@ -81,24 +90,30 @@ async def _post_once(
     return Answered(batch, [*answers, *new])
 
 
-def _changing(arrivals: Sequence[Arrival]) -> list[Command]:
+def _by_kind(arrivals: Sequence[Arrival]) -> Kinds:
+    """Sort commands by their kind, each of which has one rule."""
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for arrival in arrivals:
+        asked = arrival.asked
+        found[type(asked)].append(asked)
+    found.pop(Invalid, None)
+    return found
+
+
+def _changing(kinds: Kinds) -> list[Command]:
     """Find the commands that may change the rules; hardly a batch has any."""
-    kinds = {type(one.asked) for one in arrivals}
-    if not any(rule.changes_rules for kind, rule in CATALOGUE.items() if kind in kinds):
-        return []
-    commands = [one.asked for one in arrivals if isinstance(one.asked, Command)]
-    return [asked for asked in commands if CATALOGUE[type(asked)].changes_rules]
+    return [one for kind, asked in kinds.items() if CATALOGUE[kind].changes_rules for one in asked]
 
 
 def _split(
-    arrivals: list[Arrival], next_offsets: dict[tuple[str, int], int]
+    runs: Sequence[Run], arrivals: list[Arrival], next_offsets: dict[tuple[str, int], int]
 ) -> tuple[list[Arrival], list[Arrival]]:
     """
     Part what was committed before (a redelivery) from what is new, by the ledger's position of each
     partition.
     """
-    if not arrivals:
-        return [], []
+    if all(next_offsets[run.log.topic, run.log.partition] <= run.start for run in runs):
+        return [], arrivals
     again: list[Arrival] = []
     fresh: list[Arrival] = []
     for arrival in arrivals:
@@ -108,22 +123,21 @@ def _split(
     return again, fresh
 
 
-def _ids_to_read(again: Sequence[Arrival], fresh: Sequence[Arrival], probed: set[str]) -> set[str]:
+def _ids_to_read(
+    again: Sequence[Arrival], fresh: Sequence[Arrival], kinds: Kinds, probed: set[str]
+) -> set[str]:
     """
     Name the ids whose recorded answers decide: redelivered ones, suspected repeats, originals and
     holds.
     """
     wanted = set(ids_of(again))
-    for arrival in fresh:
-        asked = arrival.asked
-        if isinstance(asked, Command):
-            if asked.transaction_id in probed:
-                wanted.add(asked.transaction_id)
-            rule = CATALOGUE[type(asked)]
-            if rule.original_of is not None:
-                wanted.add(rule.original_of(asked))
-            if rule.hold_of is not None:
-                wanted.add(rule.hold_of(asked))
+    if probed:
+        wanted |= probed.intersection(ids_of(fresh))
+    for kind, asked in kinds.items():
+        rule = CATALOGUE[kind]
+        for earlier_of in (rule.original_of, rule.hold_of):
+            if earlier_of is not None:
+                wanted.update(map(earlier_of, asked))
     return wanted
 
 
@@ -140,10 +154,7 @@ async def _answer_again(
 
 
 async def _read_books(
-    session: PostingSession,
-    fresh: Sequence[Arrival],
-    decided: dict[str, Decided],
-    changing: Sequence[Command],
+    session: PostingSession, kinds: Kinds, decided: dict[str, Decided], changing: Sequence[Command]
 ) -> Books:
     """
     Lock every account that the new commands name, directly, by an original or by what they may
@@ -153,26 +164,26 @@ async def _read_books(
     charging = _charging(session.rules, changing)
     originals: set[str] = set()
     held: set[str] = set()
-    for arrival in fresh:
-        asked = arrival.asked
-        if not isinstance(asked, Command) or asked.transaction_id in decided:
-            continue
-        rule = CATALOGUE[type(asked)]
-        names.update(rule.accounts_of(asked))
+    for kind, asked in kinds.items():
+        rule = CATALOGUE[kind]
+        new = _undecided(asked, decided)
+        names.update(chain.from_iterable(map(rule.accounts_of, new)))
         if rule.original_of is not None:
-            originals.add(rule.original_of(asked))
-            names.update(_sides(decided.get(rule.original_of(asked))))
+            originals.update(map(rule.original_of, new))
         if rule.hold_of is not None:
-            held.add(rule.hold_of(asked))
-            names.update(_sides(decided.get(rule.hold_of(asked))))
-        if charging and rule.is_charged:
-            currencies = charging & _currencies(asked, decided)
-            names.update(FEES_PREFIX + currency for currency in currencies)
+            held.update(map(rule.hold_of, new))
+        if charging and rule.is_charged and new:
+            names.update(FEES_PREFIX + currency for currency in charging & _currencies(new))
+    for earlier in originals | held:
+        names.update(_sides(decided.get(earlier)))
+    if charging:
+        found = [decided[hold].ruling.currency for hold in held if hold in decided]
+        names.update(FEES_PREFIX + currency for currency in charging.intersection(found))
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
     bounded = _bounded(session.rules, changing)
-    spent = await session.lock_spent(_spending(bounded, fresh, accounts.values()))
+    spent = await session.lock_spent(_spending(bounded, kinds, accounts.values()))
     return Books(
         accounts=accounts,
         decided=decided,
@@ -182,22 +193,24 @@ async def _read_books(
     )
 
 
+def _undecided(asked: list[Command], decided: dict[str, Decided]) -> list[Command]:
+    """Leave out repeats of what was decided before."""
+    return [one for one in asked if one.transaction_id not in decided] if decided else asked
+
+
 def _bounded(rules: Rules, changing: Sequence[Command]) -> set[Bounded]:
     """Name what is limited, or may be once the batch has set its limits."""
     return {*rules.limits, *(one.limit.bounded for one in changing if isinstance(one, LimitSet))}
 
 
-def _spending(
-    bounded: set[Bounded], fresh: Sequence[Arrival], accounts: Collection[Account]
-) -> list[Subject]:
+def _spending(bounded: set[Bounded], kinds: Kinds, accounts: Collection[Account]) -> list[Subject]:
     """Name whose spending is counted under limits, in the global order."""
     if not bounded:
         return []
-    commands = [one.asked for one in fresh if isinstance(one.asked, Command)]
     subjects: set[Subject] = set()
-    channels = {asked.channel for asked in commands}
+    channels = {one.channel for asked in kinds.values() for one in asked}
     known = [(one.name, one.customer, one.currency) for one in accounts]
-    opened = [one for one in commands if isinstance(one, AccountOpen)]
+    opened: list[AccountOpen] = kinds.get(AccountOpen, [])
     known += [(one.account, one.customer, one.currency) for one in opened]
     for name, customer, currency in known:
         if kind_of_own(name) is None:
@@ -226,18 +239,7 @@ def _charging(rules: Rules, changing: Sequence[Command]) -> set[str]:
     return {tariff.currency for tariff in (*rules.tariffs.values(), *new)}
 
 
-def _currencies(asked: Command, decided: dict[str, Decided]) -> set[str]:
-    """Name the currencies in which a command may cost something."""
-    held = decided.get(getattr(asked, "hold_transaction_id", ""))
-    known: list[str | None] = [
-        getattr(asked, "currency", None),
-        getattr(asked, "credit_currency", None),
-        None if held is None else held.ruling.currency,
-    ]
-    return {one for one in known if one is not None}
-
-
-async def _draw(
-    session: PostingSession, fresh: Sequence[Arrival], decided: dict[str, Decided]
-) -> tuple[Clock, list[int]]:
-    return await session.clock(len(set(ids_of(fresh)) - decided.keys()))
+def _currencies(asked: Sequence[Any]) -> set[str]:
+    """Name the currencies that commands of one kind name."""
+    fields = [field for field in ("currency", "credit_currency") if hasattr(asked[0], field)]
+    return {currency for field in fields for currency in map(attrgetter(field), asked)}

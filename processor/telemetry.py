@@ -204,7 +204,7 @@ class Telemetry:
 
     def answered(self, answered: Answered) -> None:
         """Count a batch that went all the way."""
-        counts = Counter(_kind(answer) for answer in answered.answers)
+        counts = Counter(map(_kind, answered.answers))
         for (outcome, reason), count in counts.items():
             self._commands.labels(outcome, reason).inc(count)
         self._batch_size.observe(len(answered.answers))
@@ -250,12 +250,12 @@ class Telemetry:
 
 
 def _kind(answer: First | Repeat | Conflict | DeadLetter) -> tuple[str, str]:
-    if isinstance(answer, First):
+    if type(answer) is First:
         reason = answer.decided.ruling.reason
         return ("posted", "") if reason is None else ("rejected", reason)
-    if isinstance(answer, DeadLetter):
+    if type(answer) is DeadLetter:
         return ("invalid", answer.invalid.reason)
-    return ("repeat", "") if isinstance(answer, Repeat) else ("conflict", "")
+    return ("repeat", "") if type(answer) is Repeat else ("conflict", "")
 
 
 def _links(batch: Batch) -> list[Link]:

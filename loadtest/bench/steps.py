@@ -130,11 +130,11 @@ def _batch(
         "decide",
         lambda: decide_all(arrivals, books, clock=CLOCK, timeline_id=1, sequences=numbers),
     )
-    firsts = [answer for answer in answers if isinstance(answer, First)]
-    assert len(firsts) == len(records), "every transfer is new"
+    decided = [answer.decided for answer in answers if isinstance(answer, First)]
+    assert len(decided) == len(records), "every transfer is new"
     watch.time(
         "rows for the ledger",
-        lambda: (binary.transactions(firsts, NOW), binary.postings(firsts, NOW)),
+        lambda: (binary.transactions(decided, NOW), binary.postings(decided, NOW)),
     )
     events = watch.time("write events", lambda: [writer.outcome(answer) for answer in answers])
 

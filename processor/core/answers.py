@@ -6,7 +6,7 @@ left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, final
 
 import msgspec
 from msgspec.structs import replace
@@ -52,9 +52,10 @@ class Arrival(msgspec.Struct, gc=False):
 
 def ids_of(arrivals: Iterable[Arrival]) -> list[str]:
     """Name the transaction ids of the records that are commands."""
-    return [one.asked.transaction_id for one in arrivals if isinstance(one.asked, Command)]
+    return [one.asked.transaction_id for one in arrivals if type(one.asked) is not Invalid]
 
 
+@final
 class First(msgspec.Struct, frozen=True, gc=False):
     """A command decided for the first time."""
 
@@ -63,6 +64,7 @@ class First(msgspec.Struct, frozen=True, gc=False):
     decided: Decided
 
 
+@final
 class Repeat(msgspec.Struct, frozen=True, gc=False):
     """The same id with the same content at another position: the recorded answer once more."""
 
@@ -71,6 +73,7 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
     decided: Decided
 
 
+@final
 class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The same id with other content: nothing moves, every differing field is named."""
 
@@ -81,6 +84,7 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
     decided_at: str
 
 
+@final
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """A record that can't be decided, kept with the bytes as they came."""
 
@@ -124,7 +128,7 @@ def decide_all(
     books.rule_from_here()
     for arrival in arrivals:
         asked = arrival.asked
-        if isinstance(asked, Invalid):
+        if type(asked) is Invalid:
             answers.append(DeadLetter(arrival, timeline_id, asked, clock.now))
             continue
         first = decided.get(asked.transaction_id)
@@ -216,7 +220,7 @@ def answer_again(
             assert invalid is not None, "a dead letter has its reason"
             answers.append(DeadLetter(arrival, found.timeline_id, invalid, found.at))
             continue
-        assert not isinstance(asked, Invalid), f"no dead letter is recorded for {source}"
+        assert type(asked) is not Invalid, f"no dead letter is recorded for {source}"
         first = decided.get(asked.transaction_id)
         assert first is not None, f"no answer is recorded for {source}"
         if found is None:

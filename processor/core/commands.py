@@ -5,6 +5,7 @@ how it is read.
 
 from __future__ import annotations
 
+from binascii import a2b_hex
 from typing import ClassVar, Final
 
 import msgspec
@@ -19,7 +20,7 @@ OVERDRAW: Final = "overdraw"
 
 def id_bytes(transaction_id: str) -> bytes:
     """Give the 16 bytes of an id in its 8-4-4-4-12 form."""
-    return bytes.fromhex(transaction_id.replace("-", ""))
+    return a2b_hex(transaction_id.replace("-", ""))
 
 
 class Command(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 import orjson
@@ -50,6 +50,7 @@ class InvalidReason(StrEnum):
     """Given by the ledger, never by decode: PostgreSQL itself refused the data."""
 
 
+@final
 class Invalid(msgspec.Struct, frozen=True):
     """
     A record that is no command.

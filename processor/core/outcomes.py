@@ -142,23 +142,20 @@ class EventIds:
     def __init__(self, incarnations: Mapping[int, UUID], timelines: Mapping[int, UUID]) -> None:
         self._incarnations = incarnations
         self._timelines = timelines
-        self._prefixes: dict[tuple[int, int], hashlib._Hash] = {}
+        self._prefixes: dict[tuple[int, int], bytes] = {}
 
     def of(self, source: Source, timeline_id: int) -> str:
         """Give the id as 8-4-4-4-12 lower case."""
         prefix = self._prefixes.get((source.source_id, timeline_id))
         if prefix is None:
             prefix = self._prefix(source, timeline_id)
-        digest = prefix.copy()
-        digest.update(b"%d" % source.offset)
-        h = digest.hexdigest()
+        # RFC 9562 builds version 5 on SHA-1; it names events here and protects nothing.
+        h = hashlib.sha1(prefix + b"%d" % source.offset, usedforsecurity=False).hexdigest()
         return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
-    def _prefix(self, source: Source, timeline_id: int) -> hashlib._Hash:
+    def _prefix(self, source: Source, timeline_id: int) -> bytes:
         name = f"{self._incarnations[source.source_id]}/{source.topic}/{source.partition}/"
-        # RFC 9562 builds version 5 on SHA-1; it names events here and protects nothing.
-        prefix = hashlib.sha1(self._timelines[timeline_id].bytes, usedforsecurity=False)
-        prefix.update(name.encode())
+        prefix = self._timelines[timeline_id].bytes + name.encode()
         self._prefixes[source.source_id, timeline_id] = prefix
         return prefix
 
@@ -176,9 +173,9 @@ class EventWriter:
         Write the outcome event of an answer; None for a dead letter whose transaction id could not
         be read.
         """
-        if isinstance(answer, Conflict):
+        if type(answer) is Conflict:
             event = self._conflict(answer)
-        elif isinstance(answer, DeadLetter):
+        elif type(answer) is DeadLetter:
             if answer.invalid.transaction_id is None:
                 return None
             event = self._invalid(answer)
@@ -234,7 +231,7 @@ class EventWriter:
             decided.type,
             _outcome(ruling),
             ruling.reason,
-            isinstance(answer, Repeat),
+            type(answer) is Repeat,
             (),
             decided.ledger_sequence,
             decided.decided_at,

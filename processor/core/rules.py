@@ -67,7 +67,7 @@ class Tariff(msgspec.Struct, frozen=True):
 
     def fee(self, amount_minor: int) -> int:
         """
-        Give the fee for an amount: fixed part and share, rounded half to even, within the bounds.
+        Give the fee for an amount: fixed part, and share rounded half to even, within the bounds.
         """
         tier = [one for one in self.tiers if one.from_minor <= amount_minor][-1]
         fee = tier.fixed_minor + half_even(amount_minor * tier.share, _WHOLE)

@@ -17,8 +17,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from processor.core.answers import First
-from processor.core.books import Holding, Ruling
+from processor.core.books import Decided, Holding, Ruling
 from processor.core.commands import Command, id_bytes
 from processor.core.dates import UNDATED
 from processor.core.fingerprint import FINGERPRINT_VERSION
@@ -85,18 +84,20 @@ _HOLDING: Final = Struct(">i16siqiq")
 _ONLY_ON_THE_FIRST_LINE: Final = 6 * NULL
 """`metadata` and what stands behind it, of the further lines of a transaction."""
 
-Encoder = Callable[[Sequence[First], datetime], bytes]
+Encoder = Callable[[Sequence[Decided], datetime], bytes]
 
 
-async def stream(encode: Encoder, firsts: Sequence[First], now: datetime) -> AsyncIterator[bytes]:
+async def stream(
+    encode: Encoder, decided: Sequence[Decided], now: datetime
+) -> AsyncIterator[bytes]:
     """Give the rows in pieces: PostgreSQL works on the first while the next are encoded."""
     yield HEADER
-    for start in range(0, len(firsts), PIECE_ROWS):
-        yield encode(firsts[start : start + PIECE_ROWS], now)
+    for start in range(0, len(decided), PIECE_ROWS):
+        yield encode(decided[start : start + PIECE_ROWS], now)
     yield TRAILER
 
 
-def transactions(firsts: Sequence[First], now: datetime) -> bytes:
+def transactions(decided: Sequence[Decided], now: datetime) -> bytes:
     """Encode rows of ledger.transaction."""
     pack, at = _TRANSACTION.pack, _microseconds(now)
     # Each value stands beside its length.
@@ -110,20 +111,19 @@ def transactions(firsts: Sequence[First], now: datetime) -> bytes:
             8, one.ledger_sequence,
             8, at,
         )
-        for one in (first.decided for first in firsts)
+        for one in decided
     ])
     # fmt: on
 
 
-def postings(firsts: Sequence[First], now: datetime) -> bytes:
-    """Encode rows of ledger.posting, of answers whose money moved."""
+def postings(decided: Sequence[Decided], now: datetime) -> bytes:
+    """Encode rows of ledger.posting, of commands whose money moved."""
     pack, at = _POSTING.pack, _microseconds(now)
     parts: list[bytes] = []
     # Nearly all have the same dates: one look at them serves for those that follow.
     known = UNDATED
     booking_date, value_date = _days(known.booking_date), _days(known.value_date)
-    for first in firsts:
-        one = first.decided
+    for one in decided:
         source, ruling, command = one.source, one.ruling, one.command
         assert command is not None, "what was decided just now has its command at hand"
         transaction_id, written = id_bytes(one.transaction_id), command.reference

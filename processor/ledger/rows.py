@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from msgspec.structs import replace
 
-from processor.core.answers import Conflict, DeadLetter, First, RecordedAnswer, Repeat
+from processor.core.answers import Conflict, DeadLetter, RecordedAnswer, Repeat
 from processor.core.books import Change, Decided, Hold, Ruling, Source
 from processor.core.commands import (
     Command,
@@ -186,9 +186,8 @@ def hold_of(row: Mapping[str, Any]) -> Hold:
     )
 
 
-def account_change_columns(firsts: Sequence[First]) -> Columns:
+def account_change_columns(decided: Sequence[Decided]) -> Columns:
     """Arrays of statement `insert_account_changes`."""
-    decided = [first.decided for first in firsts]
     rulings = [item.ruling for item in decided]
     changes = [ruling.change for ruling in rulings]
     placed = [item.command if isinstance(item.command, HoldPlace) else None for item in decided]
@@ -213,27 +212,26 @@ def account_change_columns(firsts: Sequence[First]) -> Columns:
     )
 
 
-def spending_columns(firsts: Sequence[First]) -> Columns:
+def spending_columns(decided: Sequence[Decided]) -> Columns:
     """Arrays of statement `insert_spendings`."""
     found = [
         (
             *spending.subject,
-            decided.ledger_sequence,
+            one.ledger_sequence,
             spending.limit,
             spending.after.booking_date,
             spending.amount,
             spending.after.amount,
             spending.after.count,
         )
-        for decided in (first.decided for first in firsts)
-        for spending in decided.ruling.spendings
+        for one in decided
+        for spending in one.ruling.spendings
     ]
     return tuple(map(list, zip(*found, strict=True)))
 
 
-def refusal_columns(firsts: Sequence[First]) -> Columns:
+def refusal_columns(decided: Sequence[Decided]) -> Columns:
     """Arrays of statement `insert_refusals`."""
-    decided = [first.decided for first in firsts]
     return (
         *_place_columns(decided),
         [item.ruling.reason for item in decided],

@@ -27,7 +27,7 @@ from processor.ledger.connection import translated
 from processor.ledger.rulebook import Rulebook
 from processor.ledger.statements import SQL
 
-_TRANSACTION_ID: Final = attrgetter("decided.transaction_id")
+_TRANSACTION_ID: Final = attrgetter("transaction_id")
 
 
 class PostgresSession:
@@ -47,7 +47,7 @@ class PostgresSession:
             return await self._connection.execute(SQL[name], *arguments)
 
     async def _copy(
-        self, table: str, columns: Sequence[str], encode: binary.Encoder, firsts: Sequence[First]
+        self, table: str, columns: Sequence[str], encode: binary.Encoder, decided: Sequence[Decided]
     ) -> None:
         """
         COPY rows: a fifth less work for the server than INSERT from arrays. Triggers and
@@ -60,7 +60,7 @@ class PostgresSession:
                 schema_name="ledger",
                 columns=columns,
                 format="binary",
-                source=binary.stream(encode, firsts, self._now),
+                source=binary.stream(encode, decided, self._now),
             )
 
     @property
@@ -151,15 +151,15 @@ class PostgresSession:
         """Write accounts, ids, postings and all other answers."""
         if opened:
             await self._open(opened)
-        firsts = [answer for answer in answers if type(answer) is First]
-        if firsts:
-            await self._record_firsts(firsts)
-        if len(firsts) == len(answers):
+        decided = [answer.decided for answer in answers if type(answer) is First]
+        if decided:
+            await self._record_decided(decided)
+        if len(decided) == len(answers):
             return
         timeline_id = answers[0].timeline_id
-        repeats = [answer for answer in answers if isinstance(answer, Repeat)]
-        conflicts = [answer for answer in answers if isinstance(answer, Conflict)]
-        letters = [answer for answer in answers if isinstance(answer, DeadLetter)]
+        repeats = [answer for answer in answers if type(answer) is Repeat]
+        conflicts = [answer for answer in answers if type(answer) is Conflict]
+        letters = [answer for answer in answers if type(answer) is DeadLetter]
         if repeats:
             columns = rows.repeat_columns(repeats)
             await self._execute("insert_repeats", *columns, timeline_id, self._now)
@@ -187,29 +187,29 @@ class PostgresSession:
         for account in accounts:
             account.account_id = by_name[account.name]
 
-    async def _record_firsts(self, firsts: list[First]) -> None:
+    async def _record_decided(self, decided: list[Decided]) -> None:
         # In the order of their ids, so that two workers do not wait for each other in a circle.
-        by_id = sorted(firsts, key=_TRANSACTION_ID)
-        await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, by_id)
-        moved = [first for first in firsts if first.decided.ruling.postings]
-        if len(moved) < len(firsts):
-            await self._record_unmoved(firsts)
+        decided.sort(key=_TRANSACTION_ID)
+        await self._copy("transaction", binary.TRANSACTION_COLUMNS, binary.transactions, decided)
+        moved = [one for one in decided if one.ruling.postings]
+        if len(moved) < len(decided):
+            await self._record_unmoved(decided)
         if moved:
             await self._copy("posting", binary.POSTING_COLUMNS, binary.postings, moved)
         # Where there are no limits, only a batch that sets one can have spent under it.
-        if self.rules.limits or len(moved) < len(firsts):
-            await self._record_spendings(firsts)
+        if self.rules.limits or len(moved) < len(decided):
+            await self._record_spendings(decided)
 
-    async def _record_spendings(self, firsts: list[First]) -> None:
-        spent = [first for first in firsts if first.decided.ruling.spendings]
+    async def _record_spendings(self, decided: list[Decided]) -> None:
+        spent = [one for one in decided if one.ruling.spendings]
         if spent:
             await self._execute("insert_spendings", *rows.spending_columns(spent))
 
-    async def _record_unmoved(self, firsts: list[First]) -> None:
+    async def _record_unmoved(self, decided: list[Decided]) -> None:
         """Before the postings: they may use a limit that was raised."""
-        others = [first for first in firsts if not first.decided.ruling.postings]
-        refusals = [first for first in others if first.decided.ruling.reason is not None]
-        changes = [first for first in others if first.decided.ruling.reason is None]
+        others = [one for one in decided if not one.ruling.postings]
+        refusals = [one for one in others if one.ruling.reason is not None]
+        changes = [one for one in others if one.ruling.reason is None]
         if refusals:
             await self._execute("insert_refusals", self._now, *rows.refusal_columns(refusals))
         if changes:
