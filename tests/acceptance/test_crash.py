@@ -10,8 +10,11 @@ import pytest
 
 from tests.acceptance.faulty_worker import STEPS
 from tests.acceptance.harness import BATCH_RECORDS_MAX, World
+from tests.acceptance.workers import WorkerProcess
 
 WORLDS_AT_ONCE = 3
+MORE_EVERY_S = 1.0
+MORE_RECORDS = 50
 EXIT_FAULT = 70
 
 BEFORE_THE_COMMIT = {"dedupe": 3, "decode": 3, "decide": 3, "record": 3, "before-commit": 3}
@@ -34,7 +37,7 @@ async def killed_at(world: World, step: str, count: int) -> int:
     traffic = max(1500, 2 * BATCH_RECORDS_MAX * count)
     await world.publish([*world.bank.opening(), *world.bank.traffic(traffic)])
     crashed = world.worker().start(fault=(step, count))
-    assert await crashed.ended() == -signal.SIGKILL, f"{step}: {crashed.tail()}"
+    assert await died(world, crashed) == -signal.SIGKILL, f"{step}: {crashed.tail()}"
     again = world.worker().start()
     verdict = await world.proven()
     if step in VERIFIED:
@@ -42,6 +45,17 @@ async def killed_at(world: World, step: str, count: int) -> int:
     await again.ready()  # the first may have left it nothing to do: it could still be starting
     assert await again.stop() == 0, f"{step}: {again.tail()}"
     return verdict.delivered_again
+
+
+async def died(world: World, worker: WorkerProcess) -> int:
+    """
+    Wait for a worker's end, and let more come all the while: what it commits to Kafka at intervals
+    is less often than it can be struck, where all was there at once.
+    """
+    ended = asyncio.create_task(worker.ended())
+    while not (await asyncio.wait({ended}, timeout=MORE_EVERY_S))[0]:
+        await world.publish(world.bank.traffic(MORE_RECORDS))
+    return ended.result()
 
 
 async def killed_at_each(worlds: Worlds, steps: dict[str, int]) -> dict[str, int]:

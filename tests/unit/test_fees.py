@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from processor.core.decode import Invalid
@@ -88,10 +88,13 @@ def tariffs(draw: st.DrawFn) -> Tariff:
 
 
 @given(tariffs(), st.integers(1, 10**8) | st.integers(1, 10**15))
+@example(
+    Tariff("t", "transfer", None, None, "EUR", "debit", (Tier(0, 1, 60_000),), 0, None), 410_975
+)
 def test_a_fee_is_the_fraction_rounded_within_its_bounds(one: Tariff, amount: int) -> None:
     """For any tariff: between minimum and maximum, and there what exact fractions come to."""
     tier_at = max((t for t in one.tiers if t.from_minor <= amount), key=lambda t: t.from_minor)
-    exact = round(tier_at.fixed_minor + Fraction(amount * tier_at.share, 1_000_000))
+    exact = tier_at.fixed_minor + round(Fraction(amount * tier_at.share, 1_000_000))
     fee = one.fee(amount)
 
     assert fee >= one.minimum_minor
