@@ -76,7 +76,8 @@ async def _post_once(
         await timelines.know_sources([one.source.source_id for one in decided.values()])
         answers = await _answer_again(session, runs, again, decided, timelines)
         books = await _read_books(session, kinds, decided, changing)
-        clock, sequences = await session.clock(len(set(ids_of(fresh)) - decided.keys()))
+        ids = set(ids_of(fresh))
+        clock, sequences = await session.clock(len(ids) - len(ids.intersection(decided)))
         new = decide_all(
             fresh,
             books,

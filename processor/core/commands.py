@@ -130,12 +130,14 @@ class Movement(Command, frozen=True, gc=False):
     """
     Move money from the debit to the credit account; defaults are filled in.
 
+    `amount` is in major units with all of the currency's digits, however it was written.
     `value_date` is the day from which on it is to count, None for the day of its booking; the same
     in every command that moves money.
     """
 
     debit_account: str
     credit_account: str
+    amount: str
     amount_minor: int
     currency: str
     value_date: str | None = None
@@ -148,7 +150,7 @@ class Movement(Command, frozen=True, gc=False):
         own: dict[str, object] = {
             "debit_account": self.debit_account,
             "credit_account": self.credit_account,
-            "amount": to_major(self.amount_minor, DIGITS[self.currency]),
+            "amount": self.amount,
             "currency": self.currency,
             "value_date": self.value_date,
         }

@@ -105,6 +105,7 @@ def _read_movement(kind: type[Movement], document: Document) -> Movement | Misfi
         metadata,
         debit,
         credit,
+        amount,
         amount_minor,
         currency,
         value_date,

@@ -114,6 +114,7 @@ def _content(row: Mapping[str, Any], ruling: Ruling) -> dict[str, object]:
             metadata,
             ruling.debit_account,
             ruling.credit_account,
+            ruling.amount,
             to_minor(ruling.amount, DIGITS[ruling.currency]),
             ruling.currency,
         )

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from processor.core.books import BALANCE_MINOR_MAX, Account, Books, Posting, Ruling
-from processor.core.currencies import DIGITS
 from processor.core.decisions.fees import Move, charges_for, fee_of
 from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.decisions.terms import CLOSED, stops
-from processor.core.money import to_major
 from processor.core.own_accounts import CLEARING
 from processor.core.reasons import Reason
 from processor.core.shown import Exceeded, Shown
@@ -46,8 +44,8 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
         assert debit is not None, "sides were checked"
         assert credit is not None, "sides were checked"
         postings = (books.move(debit, credit, amount),)
-    shown = to_major(amount, DIGITS[currency])
-    return Ruling(reason, shown, currency, debit_name, credit_name, None, amount, postings)
+    asked = command.amount
+    return Ruling(reason, asked, currency, debit_name, credit_name, None, amount, postings)
 
 
 def _decide_by_rules(command: Movement, books: Books, move: Move) -> Ruling:
@@ -70,8 +68,8 @@ def _decide_by_rules(command: Movement, books: Books, move: Move) -> Ruling:
 
 def as_asked(command: Movement) -> Ruling:
     """Show what the command asks for."""
-    shown = to_major(command.amount_minor, DIGITS[command.currency])
-    return Ruling(None, shown, command.currency, command.debit_account, command.credit_account)
+    shown, currency = command.amount, command.currency
+    return Ruling(None, shown, currency, command.debit_account, command.credit_account)
 
 
 def refusal_of_sides(debit: Account | None, credit: Account | None, currency: str) -> Reason | None:
