@@ -129,7 +129,7 @@ RETURNING account_id, name::text;
 
 -- name: insert_account_changes
 -- Commands that were carried out without moving money. Sent before the postings, which may use a
--- limit that was raised.
+-- limit that was raised. In the order of the ledger: each sets what the next one ends or closes.
 INSERT INTO ledger.account_change (
     ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
     channel, reference, metadata, details, shown, status, overdraft_limit, available,
@@ -146,7 +146,8 @@ FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $
      AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
          channel, reference, metadata, details, shown, status, overdraft_limit, available,
          debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
-         expires_at_us, changes_rules);
+         expires_at_us, changes_rules)
+ORDER BY n.ledger_sequence;
 
 -- name: insert_spendings
 -- What was spent under limits. Sent last: it is held against limits that the batch has set.
