@@ -4,9 +4,12 @@
 -- name: fence
 -- Locks the batch's positions in one order, and tells on which timeline it is decided. Locks the
 -- rules too, together with all other batches, or alone where the batch changes them: before they
--- are read, so that what `clock` reads holds until the commit.
+-- are read, so that what `clock` reads holds until the commit. What is read of them here is from
+-- before a wait for that lock, and nearly always the same.
 SELECT topic, partition, claim, next_offset,
        (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id,
+       coalesce((SELECT max(ledger_sequence) FROM ledger.account_change WHERE changes_rules), 0)
+           AS rules_version,
        CASE WHEN $3::boolean THEN pg_advisory_xact_lock(hashtext('ledger.rules'))
             ELSE pg_advisory_xact_lock_shared(hashtext('ledger.rules')) END
 FROM ledger.position

@@ -89,8 +89,17 @@ class PostgresSession:
             raise RewoundError("the ledger stands before what was read", frozenset(rewound))
         if fenced:
             raise FencedError("the claim is another worker's", frozenset(fenced))
+        await self._know_rules(rows_found[0]["rules_version"])
         next_offsets = {place: row["next_offset"] for place, row in found.items()}
         return Fence(rows_found[0]["timeline_id"], next_offsets)
+
+    async def _know_rules(self, version: int) -> bool:
+        """Read the rules anew unless they are known as of a version; say whether they were not."""
+        if version == self.rules.version:
+            return False
+        found = await self._fetch("rules", self.rules.version)
+        self._rulebook.rules = rows.rules_of(self.rules, found)
+        return True
 
     async def decided(self, transaction_ids: Collection[str]) -> dict[str, Decided]:
         """Read recorded first answers."""
@@ -141,9 +150,7 @@ class PostgresSession:
         """Read the clock and draw ledger_sequences."""
         (row,) = await self._fetch("clock", sequence_count)
         self._now = row["now"]
-        if row["rules_version"] != self.rules.version:
-            found = await self._fetch("rules", self.rules.version)
-            self._rulebook.rules = rows.rules_of(self.rules, found)
+        if await self._know_rules(row["rules_version"]):
             raise RulesChangedError("the rules have changed")
         return Clock(row["now_us"], row["now_text"], self.rules), row["sequences"]
 

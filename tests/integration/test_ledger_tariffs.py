@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from processor.core.answers import Answer, First
+import pytest
+
+from processor.core.answers import Answer, Clock, First
+from processor.ledger.session import PostgresSession
 from tests.builders import (
     Desk,
     capture,
@@ -17,7 +20,7 @@ from tests.builders import (
     told,
     transfer,
 )
-from tests.integration.ledgers import Backend
+from tests.integration.ledgers import Backend, postgres_backend
 from tests.integration.races import Race
 
 GIVEN = [opening("anna"), opening("bert"), deposit("anna", "60.00"), deposit("bert", "60.00")]
@@ -136,3 +139,27 @@ async def test_whatever_is_behind_a_tariff_is_decided_by_it(backend: Backend) ->
         tiers = decided.content().get("tiers")
         charged = tiers[0]["fixed"] if isinstance(tiers, list) else "0.00"
     assert len(seen) > 1
+
+
+async def test_rules_that_stand_are_read_before_a_batch_is_decided(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next batch, of whichever worker, is decided by them at its first try."""
+    decisions: list[int] = []
+
+    async def clock(session: PostgresSession, count: int) -> tuple[Clock, list[int]]:
+        decisions.append(count)
+        return await counted(session, count)
+
+    counted = PostgresSession.clock
+    monkeypatch.setattr(PostgresSession, "clock", clock)
+    async with postgres_backend(ledger_url) as backend:
+        desk, other = Desk(await backend.connect()), Desk(await backend.connect())
+        log, others = await desk.claim(), await other.claim(1)
+        await desk.post(log.add(*GIVEN))
+        await desk.post(log.add(tariff("transfer", "debit", tier("1.00"))))
+        await desk.post(log.add(transfer("anna", "bert", "1.00"), tariff_end()))
+        await other.post(others.add(transfer("bert", "anna", "1.00")))
+
+        assert (await backend.balances())["fees-EUR"] == 100
+    assert decisions == [4, 1, 2, 1]
