@@ -208,21 +208,22 @@ def _spending(bounded: set[Bounded], kinds: Kinds, accounts: Collection[Account]
     """Name whose spending is counted under limits, in the global order."""
     if not bounded:
         return []
-    subjects: set[Subject] = set()
     channels = {one.channel for asked in kinds.values() for one in asked}
-    known = [(one.name, one.customer, one.currency) for one in accounts]
     opened: list[AccountOpen] = kinds.get(AccountOpen, [])
+    known = [(one.name, one.customer, one.currency) for one in accounts]
     known += [(one.account, one.customer, one.currency) for one in opened]
-    for name, customer, currency in known:
-        if kind_of_own(name) is None:
-            subjects.add((ACCOUNT, name, currency))
-            subjects.update((CHANNEL, channel, currency) for channel in channels)
-            if customer is not None:
-                subjects.add((CUSTOMER, customer, currency))
+    currencies = {currency for _, _, currency in known}
+    subjects = {(CHANNEL, channel, currency) for channel in channels for currency in currencies}
+    scopes = {scope for scope, _, _ in bounded}
+    if ACCOUNT in scopes:
+        subjects |= {(ACCOUNT, name, currency) for name, _, currency in known}
+    if CUSTOMER in scopes:
+        subjects |= {(CUSTOMER, customer, currency) for _, customer, currency in known if customer}
     return sorted(
         (scope, name, currency)
         for scope, name, currency in subjects
-        if not bounded.isdisjoint(((scope, name, currency), (scope, None, currency)))
+        if ((scope, name, currency) in bounded or (scope, None, currency) in bounded)
+        and not (scope == ACCOUNT and kind_of_own(name) is not None)
     )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from processor.core.commands import Command, content
 from processor.core.dates import UNDATED, Dates
 from processor.core.own_accounts import CASH_PREFIX, currency_of_own, kind_of_own
-from processor.core.rules import NO_RULES
+from processor.core.rules import NO_RULES, Scope, Tariff
 from processor.core.shown import Shown
 
 BALANCE_MINOR_MAX = 9_000_000_000_000_000_000
@@ -231,6 +231,11 @@ class Books:
         self.is_ruled = False
         """Whether money that moves may cost something, or is limited."""
 
+        self.limited_scopes: set[str] = set()
+        """Whose spending is limited, for anyone."""
+
+        self._tariffs: dict[Scope, Tariff | None] = {}
+
         self.today = UNDATED.booking_date
         """The UTC date of the decisions, which is the open one until a day is closed."""
 
@@ -278,9 +283,18 @@ class Books:
 
     def rule_from_here(self) -> None:
         """Decide and date what comes from here on as the rules say."""
-        self.is_ruled = bool(self.rules.tariffs or self.rules.limits)
+        self.limited_scopes = {limit.scope for limit in self.rules.limits.values()}
+        self.is_ruled = bool(self.rules.tariffs or self.limited_scopes)
+        self._tariffs = {}
         open_date = self.rules.open_date or self.today
         self.dates = Dates(open_date, open_date)
+
+    def tariff(self, command: str, channel: str, account: Account, payer: str) -> Tariff | None:
+        """Find what an account pays by; looked for once, as most commands are of a few sorts."""
+        sort = (command, channel, account.kind, account.currency, payer)
+        if sort not in self._tariffs:
+            self._tariffs[sort] = self.rules.tariff(*sort)
+        return self._tariffs[sort]
 
     def spent_today(self, subject: Subject) -> Spent:
         """Say what a subject has spent on the business date of what is decided now."""

@@ -14,16 +14,16 @@ from msgspec.structs import replace
 
 from processor.core.books import Account, Books, Ruling
 from processor.core.currencies import DIGITS
-from processor.core.decisions.fees import Move, charges_for, fee_of
-from processor.core.decisions.movement import refusal_of_moves, refusal_of_sides
-from processor.core.decisions.spending import refused_for, spendings_for
+from processor.core.decisions.carrying import carry_out
+from processor.core.decisions.checks import refusal_of_sides
 from processor.core.money import to_major
 from processor.core.own_accounts import POSITION_PREFIX
 from processor.core.reasons import Reason
-from processor.core.shown import Exceeded, Shown
+from processor.core.shown import Shown
 
 if TYPE_CHECKING:
     from processor.core.commands import FxTransfer
+    from processor.core.decisions.fees import Move
 
 Leg = tuple["Account | None", "Account | None", int, str]
 """Debit account, credit account, minor units, currency."""
@@ -45,24 +45,7 @@ def decide(command: FxTransfer, books: Books, refused: Reason | None) -> Ruling:
     asked, reason = as_asked(command), refused or _refusal_of_sides(legs)
     if reason is not None:
         return replace(asked, reason=reason)
-    moves = [_move(leg) for leg in legs]
-    (debit, _, amount), (_, credit, credit_amount) = moves
-    spendings = spendings_for(books, command.channel, [(debit, amount)])
-    if isinstance(spendings, Exceeded):
-        return refused_for(asked, spendings)
-    charges = charges_for(
-        books, command.TYPE, command.channel, (debit, amount), (credit, credit_amount)
-    )
-    moves += [fee_of(books, charge) for charge in charges]
-    reason = refusal_of_moves(moves)
-    if reason is not None:
-        return replace(asked, reason=reason)
-    shown = asked.shown
-    if charges and shown is not None:
-        shown = replace(shown, fees=[charge.shown() for charge in charges])
-    books.spend(spendings)
-    postings = tuple(books.move(*move) for move in moves)
-    return replace(asked, postings=postings, shown=shown, spendings=spendings)
+    return carry_out(books, command, asked, [_move(leg) for leg in legs])
 
 
 def as_asked(command: FxTransfer) -> Ruling:

@@ -44,7 +44,7 @@ def charges_for(
     for side, (account, amount) in zip(SIDES, (debit, credit), strict=True):
         if kind_of_own(account.name) is not None:
             continue
-        tariff = books.rules.tariff(kind, channel, account.kind, account.currency, side)
+        tariff = books.tariff(kind, channel, account, side)
         fee = 0 if tariff is None else tariff.fee(amount)
         if tariff is not None and fee:
             found.append(Charge(account, tariff.name, fee))

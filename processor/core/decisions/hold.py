@@ -23,12 +23,8 @@ from processor.core.books import (
     Ruling,
 )
 from processor.core.currencies import DIGITS
-from processor.core.decisions.fees import charges_for, fee_of
-from processor.core.decisions.movement import (
-    refusal_of_amount,
-    refusal_of_moves,
-    refusal_of_sides,
-)
+from processor.core.decisions.carrying import carry_out
+from processor.core.decisions.checks import refusal_of_amount, refusal_of_sides
 from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.hold_commands import HoldCapture, HoldPlace
 from processor.core.money import minor_in, to_major
@@ -114,24 +110,17 @@ def decide_capture(command: HoldCapture, books: Books, refused: Reason | None) -
     if reason is not None or amount is None or payer is None or payee is None:
         return _refused(command, placed, amount, reason)
     freed = hold.remaining if command.releases else min(amount, hold.remaining)
-    # What was set aside was counted when it was.
-    spendings = spendings_for(books, command.channel, [(payer, amount - freed)])
-    if isinstance(spendings, Exceeded):
-        return refused_for(_refused(command, placed, amount, None), spendings)
-    charges = charges_for(books, command.TYPE, command.channel, (payer, amount), (payee, amount))
-    moves = [(payer, payee, amount), *(fee_of(books, charge) for charge in charges)]
-    reason = refusal_of_moves(moves, {payer.name: freed})
-    if reason is not None:
-        return _refused(command, placed, amount, reason)
-    books.spend(spendings)
+    asked = _refused(command, placed, amount, None)
+    carried = carry_out(books, command, asked, [(payer, payee, amount)], freed=freed)
+    if carried.reason is not None:
+        return carried
     hold.captured += amount
     given_up = hold.left() if command.releases else 0
     holding = _free(command, hold, payer, freed, given_up)
     done = _done(command, placed, amount, hold, holding)
-    fees = [charge.shown() for charge in charges]
-    shown = replace(done.shown or Shown(), fees=fees or UNSET)
-    postings = tuple(books.move(*move) for move in moves)
-    return replace(done, postings=postings, shown=shown, spendings=spendings)
+    fees = UNSET if carried.shown is None else carried.shown.fees
+    shown = replace(done.shown or Shown(), fees=fees)
+    return replace(done, postings=carried.postings, shown=shown, spendings=carried.spendings)
 
 
 def decide_release(command: HoldRelease, books: Books, refused: Reason | None) -> Ruling:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from processor.core.books import Books, Posting, Ruling
 from processor.core.currencies import DIGITS
-from processor.core.decisions.movement import refusal_of_changes
+from processor.core.decisions.checks import refusal_of_changes
 from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.decisions.terms import CLOSED, stops
 from processor.core.money import to_major

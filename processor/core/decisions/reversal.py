@@ -12,7 +12,7 @@ import msgspec
 from processor.core.books import Books, Decided, Posting, Ruling
 from processor.core.commands import Deposit, Payment, Refund, Transfer, Withdrawal
 from processor.core.currencies import DIGITS
-from processor.core.decisions.movement import refusal_of_amount, refusal_of_sides
+from processor.core.decisions.checks import refusal_of_amount, refusal_of_sides
 from processor.core.hold_commands import HoldCapture
 from processor.core.money import minor_in, to_major
 from processor.core.reasons import Reason

@@ -44,10 +44,10 @@ def spendings_for(books: Books, channel: str, taken: Taken) -> tuple[Spending, .
     """
     Find what a command spends under which limits, or the first limit that it would exceed.
     """
-    if not books.rules.limits:
+    if not books.limited_scopes:
         return ()
     found: list[Spending] = []
-    for subject, amount in _by_subject(channel, taken).items():
+    for subject, amount in _by_subject(books, channel, taken).items():
         limit = books.rules.limit(*subject)
         if limit is None:
             continue
@@ -66,17 +66,29 @@ def refused_for(asked: Ruling, exceeded: Exceeded) -> Ruling:
     return replace(asked, reason=Reason.LIMIT_EXCEEDED, shown=shown)
 
 
-def _by_subject(channel: str, taken: Taken) -> dict[Subject, int]:
-    """Sum up what is taken, whosever spending it is, in the order of the scopes."""
+def _by_subject(books: Books, channel: str, taken: Taken) -> dict[Subject, int]:
+    """Sum up what is taken, whosever spending it is and is limited, in the order of the scopes."""
     sums: dict[Subject, int] = {}
-    taken = [(account, amount) for account, amount in taken if kind_of_own(account.name) is None]
+    counted = [
+        (account, amount)
+        for account, amount in taken
+        if amount > 0 and kind_of_own(account.name) is None
+    ]
     for scope in SCOPES:
-        for account, amount in taken:
-            name = {ACCOUNT: account.name, CUSTOMER: account.customer, CHANNEL: channel}[scope]
-            if name is not None and amount > 0:
-                subject = (scope, name, account.currency)
-                sums[subject] = sums.get(subject, 0) + amount
+        if scope in books.limited_scopes:
+            for account, amount in counted:
+                name = _subject(scope, account, channel)
+                if name is not None:
+                    subject = (scope, name, account.currency)
+                    sums[subject] = sums.get(subject, 0) + amount
     return sums
+
+
+def _subject(scope: str, account: Account, channel: str) -> str | None:
+    """Name whose spending it is, in a scope, what is taken from an account."""
+    if scope == CHANNEL:
+        return channel
+    return account.name if scope == ACCOUNT else account.customer
 
 
 def _exceeded(
