@@ -108,9 +108,9 @@ def decide_capture(command: HoldCapture, books: Books, refused: Reason | None) -
     if reason is None:
         reason = _refusal_of_part(amount, hold.left())
     if reason is not None or amount is None or payer is None or payee is None:
-        return _refused(command, placed, amount, reason)
+        return _of_hold(command, placed, amount, reason)
     freed = hold.remaining if command.releases else min(amount, hold.remaining)
-    asked = _refused(command, placed, amount, None)
+    asked = _of_hold(command, placed, amount, None)
     carried = carry_out(books, command, asked, [(payer, payee, amount)], freed=freed)
     if carried.reason is not None:
         return carried
@@ -133,7 +133,7 @@ def decide_release(command: HoldRelease, books: Books, refused: Reason | None) -
     # Without an amount it ends the hold, which may hold nothing any more and allow captures still.
     reason = None if command.amount is None else _refusal_of_part(amount, hold.remaining)
     if reason is not None or amount is None:
-        return _refused(command, placed, amount, reason)
+        return _of_hold(command, placed, amount, reason)
     return _release(command, placed, books, hold, amount)
 
 
@@ -167,7 +167,7 @@ def _find(
         reason = _refusal_of_state(hold, books.now_us, of_time=of_time)
     if reason is not None:
         amount = None if hold is None else _amount_minor(command, placed, hold)
-        return _refused(command, placed, amount, reason)
+        return _of_hold(command, placed, amount, reason)
     assert hold is not None, "a hold that was placed is on record"
     return placed, hold
 
@@ -222,22 +222,23 @@ def _done(
     hold: Hold,
     holding: Holding,
 ) -> Ruling:
-    ruling = _refused(command, placed, amount, None)
+    ruling = _of_hold(command, placed, amount, None)
     digits = DIGITS[ruling.currency or ""]
+    written = to_major(amount, digits)
     shown = Shown(
         hold_transaction_id=command.hold_transaction_id,
         held=to_major(hold.remaining, digits),
         captured=to_major(hold.captured, digits),
     )
-    return replace(ruling, amount_minor=amount, holding=holding, shown=shown)
+    return replace(ruling, amount=written, amount_minor=amount, holding=holding, shown=shown)
 
 
-def _refused(
+def _of_hold(
     command: AnyOnHold, placed: Decided, amount: int | None, reason: Reason | None
 ) -> Ruling:
-    """Show the hold's accounts and currency, and the amount as it was given or as it is."""
+    """Show the hold's accounts and currency, and the amount where one was given."""
     first, asked = placed.ruling, as_asked(command)
-    if amount is not None and (reason is None or asked.amount is not None):
+    if amount is not None and asked.amount is not None:
         asked = replace(asked, amount=to_major(amount, DIGITS[first.currency or ""]))
     return replace(
         asked,
