@@ -53,10 +53,6 @@ class RewoundError(PartitionError):
     """The ledger's position is before what was read: the database was restored or failed over."""
 
 
-class RulesChangedError(ProcessorError):
-    """The bank's rules are not those that were known: the batch is decided by the new ones."""
-
-
 class AlreadyDecidedError(ProcessorError):
     """
     The ledger knows an id or an account that the batch took for new; decide it again with what is

@@ -22,14 +22,14 @@ from processor.core.decode import Invalid
 from processor.core.own_accounts import FEES_PREFIX, kind_of_own
 from processor.core.rule_commands import LimitSet, TariffSet
 from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Bounded, Rules
-from processor.errors import AlreadyDecidedError, FaultError, RulesChangedError
+from processor.errors import AlreadyDecidedError, FaultError
 from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
 
 REDECISIONS_MAX: Final = 10
 """
-How often a batch is decided anew because ids or accounts turned out to be known or the rules to
-have changed, before that is a fault.
+How often a batch is decided anew because ids or accounts turned out to be known, before that is a
+fault.
 """
 
 Delivered = dict[tuple[str, int], int]
@@ -52,8 +52,6 @@ async def post(
     for _ in range(REDECISIONS_MAX):
         try:
             return await _post_once(batch, probed, ledger, timelines, delivered)
-        except RulesChangedError:
-            continue
         except AlreadyDecidedError:
             # The table was lost, or the first came through another partition: ask about every id of
             # the batch.

@@ -72,7 +72,7 @@ class PostingSession(Protocol):
 
     @property
     def rules(self) -> Rules:
-        """The bank's rules as they were when the ledger was asked last; `clock` proves them."""
+        """The bank's rules. Only after the fence: from then on they hold until the end."""
 
     async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:
         """
@@ -113,8 +113,6 @@ class PostingSession(Protocol):
         """
         Read the database's clock and draw ledger_sequences. Only after the locks: this is the
         serialisation order.
-
-        Raises RulesChangedError where `rules` are not those that hold; the next session has those.
         """
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:

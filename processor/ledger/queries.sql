@@ -3,19 +3,14 @@
 
 -- name: fence
 -- Locks the batch's positions in one order, and tells on which timeline it is decided. Locks the
--- rules too, together with all other batches, or alone where the batch changes them: before they
--- are read, so that what `clock` reads holds until the commit. What is read of them here is from
--- before a wait for that lock, and nearly always the same.
-SELECT topic, partition, claim, next_offset,
-       (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id,
-       coalesce((SELECT max(ledger_sequence) FROM ledger.account_change WHERE changes_rules), 0)
-           AS rules_version,
-       CASE WHEN $3::boolean THEN pg_advisory_xact_lock(hashtext('ledger.rules'))
-            ELSE pg_advisory_xact_lock_shared(hashtext('ledger.rules')) END
-FROM ledger.position
+-- rules too, together with all other batches, or alone where the batch changes them: as of
+-- `rules_version` they hold until the commit.
+SELECT topic, partition, claim, next_offset, rules_version,
+       (SELECT max(timeline_id) FROM ledger.timeline) AS timeline_id
+FROM ledger.lock_rules($3::boolean) AS rules_version, ledger.position
 WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
 ORDER BY topic, partition
-FOR NO KEY UPDATE;
+FOR NO KEY UPDATE OF position;
 
 -- name: decided
 -- The recorded first answers of transaction ids, wherever they lie. LIMIT keeps each subquery a
@@ -106,9 +101,7 @@ SELECT moment AS now,
        (extract(epoch FROM moment) * 1000000)::bigint AS now_us,
        to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now_text,
        ARRAY(SELECT nextval('ledger.ledger_sequence') FROM generate_series(1, $1::integer))
-           AS sequences,
-       coalesce((SELECT max(ledger_sequence) FROM ledger.account_change WHERE changes_rules), 0)
-           AS rules_version
+           AS sequences
 FROM clock_timestamp() AS moment;
 
 -- name: rules

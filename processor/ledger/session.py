@@ -21,7 +21,7 @@ from processor.core.answers import (
 )
 from processor.core.books import Account, Decided, Hold, Opened, Spent, Subject
 from processor.core.rules import Rules
-from processor.errors import AlreadyDecidedError, FencedError, RewoundError, RulesChangedError
+from processor.errors import AlreadyDecidedError, FencedError, RewoundError
 from processor.ledger import Fence, binary, rows
 from processor.ledger.connection import translated
 from processor.ledger.rulebook import Rulebook
@@ -69,7 +69,7 @@ class PostgresSession:
         return self._rulebook.rules
 
     async def fence(self, runs: Sequence[Run], *, changes_rules: bool) -> Fence:
-        """Lock the positions and the rules; compare claims and starts."""
+        """Lock the positions and the rules; compare claims and starts; know the rules."""
         rows_found = await self._fetch(
             "fence",
             [run.log.topic for run in runs],
@@ -89,17 +89,11 @@ class PostgresSession:
             raise RewoundError("the ledger stands before what was read", frozenset(rewound))
         if fenced:
             raise FencedError("the claim is another worker's", frozenset(fenced))
-        await self._know_rules(rows_found[0]["rules_version"])
+        if rows_found[0]["rules_version"] != self.rules.version:
+            said = await self._fetch("rules", self.rules.version)
+            self._rulebook.rules = rows.rules_of(self.rules, said)
         next_offsets = {place: row["next_offset"] for place, row in found.items()}
         return Fence(rows_found[0]["timeline_id"], next_offsets)
-
-    async def _know_rules(self, version: int) -> bool:
-        """Read the rules anew unless they are known as of a version; say whether they were not."""
-        if version == self.rules.version:
-            return False
-        found = await self._fetch("rules", self.rules.version)
-        self._rulebook.rules = rows.rules_of(self.rules, found)
-        return True
 
     async def decided(self, transaction_ids: Collection[str]) -> dict[str, Decided]:
         """Read recorded first answers."""
@@ -150,8 +144,6 @@ class PostgresSession:
         """Read the clock and draw ledger_sequences."""
         (row,) = await self._fetch("clock", sequence_count)
         self._now = row["now"]
-        if await self._know_rules(row["rules_version"]):
-            raise RulesChangedError("the rules have changed")
         return Clock(row["now_us"], row["now_text"], self.rules), row["sequences"]
 
     async def record(self, answers: Sequence[Answer], opened: Sequence[Opened]) -> None:

@@ -407,6 +407,19 @@ BEGIN
         FOR NO KEY UPDATE OF account;
 END $$;
 
+CREATE FUNCTION ledger.lock_rules(alone boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'ledger', 'pg_temp'
+    AS $$
+BEGIN
+    IF alone THEN
+        PERFORM pg_advisory_xact_lock(hashtext('ledger.rules'));
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(hashtext('ledger.rules'));
+    END IF;
+    RETURN coalesce((SELECT max(ledger_sequence) FROM account_change WHERE changes_rules), 0);
+END $$;
+
 CREATE FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) RETURNS TABLE(scope text, subject text, currency text, booking_date date, amount bigint, count bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'ledger', 'pg_temp'
@@ -2087,6 +2100,9 @@ REVOKE ALL ON FUNCTION ledger.guard_posting_partition(guarded regclass) FROM PUB
 
 REVOKE ALL ON FUNCTION ledger.lock_accounts(names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_accounts(names text[]) TO processor_worker;
+
+REVOKE ALL ON FUNCTION ledger.lock_rules(alone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION ledger.lock_rules(alone boolean) TO processor_worker;
 
 REVOKE ALL ON FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ledger.lock_spent(scopes text[], subjects text[], currencies text[]) TO processor_worker;

@@ -27,7 +27,7 @@ GIVEN = [opening("anna"), opening("bert"), deposit("anna", "60.00"), deposit("be
 
 
 async def test_a_command_waits_for_a_tariff_that_is_being_set(race: Race, backend: Backend) -> None:
-    """What was decided meanwhile by the old rules is decided again."""
+    """And is decided by it, though it began before it was there."""
     await race.given(*GIVEN)
 
     words = await race.run(
