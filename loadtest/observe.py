@@ -9,10 +9,9 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from loadtest.agreement import parsed
 from loadtest.errors import LoadTestError
 from loadtest.lanes import Lanes, Position
-from loadtest.message import Message
+from loadtest.message import Message, parsed
 
 FETCH_WAIT_MS = 100
 FETCH_RECORDS_MAX = 5_000

@@ -24,7 +24,7 @@ from loadtest.lanes import COMMAND_TOPICS, Lanes
 from loadtest.observe import Watch, read_commands, read_topic
 from loadtest.processes import Command, Worker
 from loadtest.progress import Traffic
-from loadtest.proof import Check, Observed, Proof, prove
+from loadtest.proof.verdict import Check, Observed, Proof, prove
 from loadtest.publish import Published, Publisher
 from loadtest.reporting import read_ledger
 from loadtest.sample import SEED, Sample, generate

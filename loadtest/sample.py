@@ -14,10 +14,21 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from loadtest import broken, days, fees, holds, late, limits, money, ordinary, refused, terms
 from loadtest.lanes import COMMAND_TOPICS
 from loadtest.record import Ending, Phase, Record, pack
-from loadtest.world import Kind, Script, World
+from loadtest.stories import (
+    broken,
+    days,
+    fees,
+    holds,
+    late,
+    limits,
+    money,
+    ordinary,
+    refused,
+    terms,
+)
+from loadtest.stories.world import Kind, Script, World
 
 SEED = 20_261_121
 ACCOUNTS = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from loadtest.proof import Check, Proof, Turnover
+from loadtest.proof.verdict import Check, Proof, Turnover
 
 FAULTS_SHOWN_MAX = 10
 LABEL_WIDTH = 40

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 
 from loadtest.bench.transfers import Load, with_cash
-from loadtest.pen import DIGITS
 from loadtest.sample import Sample
+from loadtest.stories.pen import DIGITS
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
-from loadtest.pen import CHANNELS, REQUESTED_AT
 from loadtest.record import partition_of
 from loadtest.reference.amounts import major_of
+from loadtest.stories.pen import CHANNELS, REQUESTED_AT
 
 CURRENCY = "EUR"
 DIGITS = 2

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import asyncpg
 import orjson
 
-from loadtest.agreement import Agreement
 from loadtest.lanes import Lanes, Position
 from loadtest.message import Message
+from loadtest.proof.agreement import Agreement
 from loadtest.reporting import read_ledger
 from tests.acceptance.load import PARTITIONS
 

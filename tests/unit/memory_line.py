@@ -12,7 +12,7 @@ import orjson
 
 from loadtest.lanes import COMMAND_TOPICS, Lanes, Position
 from loadtest.message import Message
-from loadtest.proof import Observed
+from loadtest.proof.verdict import Observed
 from loadtest.publish import Published
 from loadtest.record import Ending, Record, Step
 from loadtest.reference import days, holds

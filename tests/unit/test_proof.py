@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from loadtest.message import Message
-from loadtest.proof import Observed, Proof, prove
+from loadtest.proof.verdict import Observed, Proof, prove
 from loadtest.reporting import Ledger
 from loadtest.sample import Sample, generate
 from tests.unit.memory_line import DIGITS, LANES, MemoryLine

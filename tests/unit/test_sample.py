@@ -9,12 +9,12 @@ from uuid import UUID
 import orjson
 import pytest
 
-from loadtest.proof import prove
+from loadtest.proof.verdict import prove
 from loadtest.record import CODECS, Ending, Record, partition_of
 from loadtest.reference.contract import Fault, read
 from loadtest.reference.limits import MEASURES, SCOPES
 from loadtest.sample import ACCOUNTS, MIX, Sample, generate
-from loadtest.world import Kind, World
+from loadtest.stories.world import Kind, World
 from tests.unit.memory_line import DIGITS, LANES, MemoryLine
 
 REASONS = {

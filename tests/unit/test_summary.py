@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from loadtest.proof import Check, Proof, Turnover
+from loadtest.proof.verdict import Check, Proof, Turnover
 from loadtest.summary import Summary, render
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.pen import DIGITS, Account, Body
-from loadtest.world import Script, World
+from loadtest.stories.pen import DIGITS, Account, Body
+from loadtest.stories.world import Script, World
 
 REASON = "case 4711"
 SAVING = ("savings", "term_deposit")

@@ -13,17 +13,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from loadtest.lanes import Lanes, Position
-from loadtest.message import Message
+from loadtest.message import DECIDED, Message, parsed
+from loadtest.proof.views import First, view_differences
 from loadtest.reference import days, holds
 from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.model import Books
 from loadtest.reference.times import time_us
 from loadtest.reporting import Ledger
-from loadtest.views import First, view_differences
 
 DIFFERENCES_KEPT_MAX = 1_000
 TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -31,7 +29,6 @@ EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 ITS_OWN = ("event_id", "decided_at", "ledger_sequence")
 """Fields of a first answer that the model takes from the event, for only the ledger knows them."""
 
-DECIDED = ("posted", "rejected")
 NO_ANSWER: dict[str, Any] = {
     "type": None,
     "repeat": False,
@@ -280,24 +277,6 @@ class Agreement:
 
     def _source(self, position: Position) -> dict[str, Any]:
         return self.lanes.source(position)
-
-
-def parsed(message: Message) -> dict[str, Any] | None:
-    """Parse an event; None where it lacks what is needed to find its command and its place."""
-    try:
-        value = orjson.loads(message.value or b"")
-        kinds: list[tuple[object, type]] = [
-            (value["source"]["topic"], str),
-            (value["source"]["partition"], int),
-            (value["source"]["offset"], int),
-            (value["event_id"], str),
-            (value.get("pointer", ""), str),
-        ]
-        if value.get("outcome") in DECIDED and not value["repeat"]:
-            kinds += [(value["ledger_sequence"], int), (value["decided_at"], str)]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return value if all(isinstance(one, kind) for one, kind in kinds) else None
 
 
 def _shown(answer: Answer) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.pen import FAR_FUTURE, LONG_PAST, Account, Body, respell
-from loadtest.world import Script, World
+from loadtest.stories.pen import FAR_FUTURE, LONG_PAST, Account, Body, respell
+from loadtest.stories.world import Script, World
 
 
 def transfer(world: World) -> Script:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.pen import Account, Body
 from loadtest.record import Record
-from loadtest.world import Script, World
+from loadtest.stories.pen import Account, Body
+from loadtest.stories.world import Script, World
 
 COUNTER = "counter"
 CHARGED = ("EUR", "JPY", "KWD")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from loadtest.pen import DIGITS, Account, Body, respell
-from loadtest.world import Script, World
+from loadtest.stories.pen import DIGITS, Account, Body, respell
+from loadtest.stories.world import Script, World
 
 EMPLOYEES = 20
 PAYMENTS = 3

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadtest.ordinary import other_content
-from loadtest.pen import respell
-from loadtest.world import Script, World
+from loadtest.stories.ordinary import other_content
+from loadtest.stories.pen import respell
+from loadtest.stories.world import Script, World
 
 
 def repeat_elsewhere(world: World) -> Script:

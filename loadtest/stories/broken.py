@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from loadtest.pen import DIGITS, Body, write
-from loadtest.world import Script, World
+from loadtest.stories.pen import DIGITS, Body, write
+from loadtest.stories.world import Script, World
 
 TOO_LARGE_BYTES = 70_000
 TOO_DEEP = 40

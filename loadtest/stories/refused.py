@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.pen import LONG_PAST, Account, Body
-from loadtest.world import Script, World
+from loadtest.stories.pen import LONG_PAST, Account, Body
+from loadtest.stories.world import Script, World
 
 BEYOND_ALL_FUNDS_MINOR = 500_000_000_000_000
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from loadtest.agreement import Agreement
 from loadtest.lanes import Lanes, Position
 from loadtest.message import Message
+from loadtest.proof.agreement import Agreement
 from loadtest.publish import Published
 from loadtest.reference.amounts import major_of
 from loadtest.reporting import Ledger

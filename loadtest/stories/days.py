@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.pen import Account, Body
 from loadtest.record import Record, partition_of
-from loadtest.world import Script, World
+from loadtest.stories.pen import Account, Body
+from loadtest.stories.world import Script, World
 
 BEFORE = "2026-11-19"
 FIRST = "2026-11-20"

@@ -7,11 +7,11 @@ other story uses. In one other currency all spending is counted under limits tha
 
 from __future__ import annotations
 
-from loadtest.pen import LONG_PAST, Account, Body
 from loadtest.record import Record
 from loadtest.reference.amounts import AMOUNT_MINOR_MAX
 from loadtest.reference.limits import SCOPES
-from loadtest.world import Script, World
+from loadtest.stories.pen import LONG_PAST, Account, Body
+from loadtest.stories.world import Script, World
 
 KEY = "limits"
 PRODUCTS = {"channel": "products"}

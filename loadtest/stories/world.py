@@ -8,8 +8,8 @@ from itertools import chain
 from random import Random
 
 from loadtest.lanes import in_internal
-from loadtest.pen import Account, Body, Pen
 from loadtest.record import Record, partition_of
+from loadtest.stories.pen import Account, Body, Pen
 
 CURRENCY_MIX = ("EUR",) * 8 + ("USD",) * 4 + ("GBP",) * 2 + ("JPY",) * 3 + ("KWD",) * 2 + ("CHF",)
 RESERVED_SHARE = 5

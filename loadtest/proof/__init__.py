@@ -1,0 +1,1 @@
+"""What was sent, seen and recorded, held against the reference model."""
