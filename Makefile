@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# What `make loadtest` sends: a profile of loadtest/profiles, or a file.
+PROFILE ?= smoke
 # Runs a command with the addresses of the local stack, or with the user's where those are set.
 WITH_STACK := $(PYTHON) -m deploy.local exec --
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -38,6 +40,10 @@ test-long: $(READY) ## The full matrix: versions, seeds, soak (about an hour)
 .PHONY: bench
 bench: $(READY) ## Measure the whole line against its limits, into build/bench.json
 	@$(PYTHON) -m loadtest bench
+
+.PHONY: loadtest
+loadtest: $(READY) ## Send the load of PROFILE (smoke unless named), and prove the books
+	@$(PYTHON) -m loadtest run $(PROFILE)
 
 .PHONY: up
 up: $(READY) ## Start a local Kafka and PostgreSQL that keep running, migrated, with topics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,13 +12,18 @@ import click
 import msgspec
 from aiokafka.errors import KafkaError
 from rich.console import Console
+from rich.table import Table
 
 from deploy.local import StackError
 from loadtest.bench.cases import CASES, QUICK, Plan
 from loadtest.bench.run import RESULT, bench, chosen
 from loadtest.errors import LoadTestError
+from loadtest.load.profile import find, known
+from loadtest.load.run import Verdict, run
+from loadtest.load.schedule import Schedule
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED
+from loadtest.site import BOOTSTRAP_SERVERS, DATABASE_URL
 
 INTERRUPTED_STATUS = 130
 FAILED_STATUS = 2
@@ -84,6 +90,58 @@ def bench_command(
         QUICK if quick else Plan(rounds=rounds, commands=commands, latency_seconds=latency_seconds)
     )
     return bench(msgspec.structs.replace(plan, only=cases), result, strict=strict)
+
+
+@cli.command("run")
+@click.argument("profile")
+@click.option("--seed", type=int, help="Other bytes than the profile's own seed gives.")
+@click.option(
+    "--bootstrap-servers", envvar=BOOTSTRAP_SERVERS, help="Kafka; none starts one for this run."
+)
+@click.option(
+    "--database-url", envvar=DATABASE_URL, help="PostgreSQL; none starts one for this run."
+)
+@click.option(
+    "--result",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Written here; build/loadtest/PROFILE.json unless told.",
+)
+def run_command(
+    profile: str,
+    seed: int | None,
+    bootstrap_servers: str | None,
+    database_url: str | None,
+    result: Path | None,
+) -> int:
+    """
+    Send the load of PROFILE on its schedule, and prove the books.
+
+    PROFILE is a name (see `profiles`) or a file. Exit status: 0 passed, 1 a threshold does not
+    hold, 2 the proof failed, 3 the sender was late and the run is void, 4 it could not be done.
+    """
+    try:
+        found = find(profile)
+        if seed is not None:
+            found = msgspec.structs.replace(found, seed=seed)
+        named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
+        os.environ.update({name: value for name, value in named.items() if value})
+        return run(Path(profile).stem, found, result)
+    except (LoadTestError, StackError, KafkaError) as error:
+        click.echo(f"loadtest: {error}", err=True)
+        return Verdict.NOT_RUN
+
+
+@cli.command("profiles")
+def profiles_command() -> int:
+    """List the profiles that come with the harness, and what each sends."""
+    drawn = Table(box=None)
+    for column in ("profile", "commands", "seconds", "what"):
+        drawn.add_column(column, justify="left" if column in ("profile", "what") else "right")
+    for name, one in known().items():
+        schedule = Schedule(0.0, one.stages)
+        drawn.add_row(name, f"{schedule.count:,}", f"{schedule.seconds:,.0f}", one.title)
+    Console(highlight=False).print(drawn)
+    return 0
 
 
 @cli.command("steps")

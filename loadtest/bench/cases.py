@@ -9,17 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 from rich.console import Console
 
-from loadtest.bench.books import Faults, prove_load, prove_sample
-from loadtest.bench.child import Child
-from loadtest.bench.drain import Drained, MeasuredWorker, OutcomesEnd, drain
-from loadtest.bench.filling import fill
-from loadtest.bench.ground import OUTCOMES, Ground
-from loadtest.bench.transfers import load, openings
+from loadtest.child import Child
+from loadtest.ground import OUTCOMES, Ground
 from loadtest.lanes import COMMAND_TOPICS, COMMANDS, Lanes
+from loadtest.load.accounts import funded
+from loadtest.load.filling import fill
+from loadtest.load.transfers import load
+from loadtest.measure.drain import Drained, MeasuredWorker, OutcomesEnd, drain
+from loadtest.proof.books import Faults, prove_load, prove_sample
 from loadtest.publish import Publisher
 from loadtest.record import Ending, Phase
 from loadtest.sample import SEED, Sample, generate
@@ -77,11 +77,6 @@ class Bench:
         """Print a line with the seconds since the beginning."""
         passed_s = time.monotonic() - self._began
         self.console.print(f"[{passed_s:6.1f} s] {line}", markup=False)
-
-    @property
-    def own_stack(self) -> bool:
-        """Whether Kafka and PostgreSQL were started for this run."""
-        return self.ground.beside(0).broker is not None
 
     @cached_property
     def sample(self) -> Sample:
@@ -148,19 +143,8 @@ async def accounts(bench: Bench) -> AsyncIterator[str]:
     """Have the product open and fund the accounts of all cases once; give the database's name."""
     plan, ground = bench.plan, bench.ground
     bench.print(f"opening {plan.accounts:,} accounts")
-    async with ground.seed("accounts") as case:
-        await fill(
-            case.bootstrap_servers, case.topic(COMMANDS), openings(plan.accounts, PARTITIONS)
-        )
-        worker = bench.worker("accounts", case)
-        try:
-            await _answered(case, worker, ground, 2 * plan.accounts, lambda _, __: None)
-        finally:
-            worker.stop()
-        connection = await asyncpg.connect(case.database_url)
-        await connection.execute("VACUUM ANALYZE")
-        await connection.close()
-        yield ground.database("accounts")
+    async with funded(ground, plan.accounts, PARTITIONS, bench.folder) as database:
+        yield database
 
 
 async def _answered(

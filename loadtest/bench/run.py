@@ -18,15 +18,13 @@ import orjson
 import psutil
 from rich.console import Console
 
-from deploy.local import KAFKA_VERSION, Stack
-from deploy.local.progress import jar_progress
-from loadtest import site
+from deploy.local import KAFKA_VERSION
 from loadtest.bench import cases, open_loop
 from loadtest.bench.cases import Bench, Plan
 from loadtest.bench.figures import GOALS, missed, summed_up, table
-from loadtest.bench.ground import Ground
-from loadtest.bench.machine import fdatasync_ms, machine, postgres_settings, versions
 from loadtest.errors import LoadTestError
+from loadtest.ground import found_or_started
+from loadtest.measure.machine import fdatasync_ms, machine, postgres_settings, versions
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULT = CHECKOUT / "build" / "bench.json"
@@ -53,7 +51,7 @@ def bench(plan: Plan, result: Path, *, strict: bool) -> int:
         console.width = PLAIN_WIDTH
     try:
         with ExitStack() as ends, asyncio.Runner() as runner:
-            ground = _ground(name, folder, console, ends)
+            ground = found_or_started(name, folder, console, ends)
             found = runner.run(_measure(Bench(plan, ground, folder, console)))
     except Exception as error:
         _keep_logs(folder, console)
@@ -78,18 +76,6 @@ def _keep_logs(folder: Path, console: Console) -> None:
         folder.rmdir()
 
 
-def _ground(name: str, folder: Path, console: Console, ends: ExitStack) -> Ground:
-    if site.given():
-        console.print("using the Kafka and PostgreSQL that the environment names")
-        return Ground(site.the_users(name), name, None)
-    console.print("starting Kafka and PostgreSQL for this run")
-    stack = Stack(folder / "stack")
-    ends.callback(stack.stop)
-    with jar_progress(console) as report:
-        place = site.start_stack(stack, report)
-    return Ground(place, name, stack)
-
-
 async def _measure(bench_: Bench) -> dict[str, Any]:
     plan, ground = bench_.plan, bench_.ground
     await ground.refuse_unless_for_tests()
@@ -102,7 +88,7 @@ async def _measure(bench_: Bench) -> dict[str, Any]:
         "versions": versions(CHECKOUT),
         "durability": {
             "postgres": await postgres_settings(ground.place.database_url),
-            "kafka": KAFKA_VERSION if bench_.own_stack else "of the user",
+            "kafka": KAFKA_VERSION if ground.is_own else "of the user",
             "outcome_acks": "all",
             "outcome_producer": "idempotent",
         },

@@ -22,7 +22,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.bench.transfers import transfers
+from loadtest.load.transfers import transfers
 from processor.app import GC_THRESHOLDS
 from processor.batch import Log
 from processor.contracts import load_contract

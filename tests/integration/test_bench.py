@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
-from loadtest.bench.books import prove_load
-from loadtest.bench.transfers import load
+from loadtest.load.transfers import load
+from loadtest.proof.books import prove_load
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LIMIT_S = 240

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from deploy.local import StackError
-from loadtest.bench.machine import machine, versions
+from loadtest.measure.machine import machine, versions
 from tests.long import plan as plan_module
 from tests.long import pythons as pythons_module
 from tests.long.commands import CHECKOUT, FOLDER, StepError, say

@@ -17,14 +17,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import Stack
 from loadtest import site
-from loadtest.bench.books import prove_load
-from loadtest.bench.drain import MeasuredWorker, OutcomesEnd
-from loadtest.bench.filling import fill, producer, send
-from loadtest.bench.ground import OUTCOMES
-from loadtest.bench.transfers import Pair, load, openings, transfers
-from loadtest.bench.usage import cpu_seconds, peak_memory_bytes
+from loadtest.ground import OUTCOMES
 from loadtest.lanes import COMMANDS
+from loadtest.load.filling import fill, producer, send
+from loadtest.load.transfers import Pair, load, openings, transfers
+from loadtest.measure.drain import MeasuredWorker, OutcomesEnd
+from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
 from loadtest.processes import Command
+from loadtest.proof.books import prove_load
 from loadtest.sample import SEED
 from loadtest.site import CONSUMER_GROUP, Site
 from tests.long.trend import Sample, faults, figures

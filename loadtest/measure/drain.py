@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Self
 
 from aiokafka import TopicPartition
 
-from loadtest.bench.usage import Processes, Usage, peak_memory_bytes
 from loadtest.errors import LoadTestError
+from loadtest.measure.usage import Processes, Usage, peak_memory_bytes
 from loadtest.observe import consumer
 from loadtest.processes import Worker
 

@@ -6,12 +6,14 @@ import gc
 import time
 from typing import Any
 
+import msgspec
 import orjson
 from aiokafka import TopicPartition
 
-from loadtest.bench.child import needs, serve
-from loadtest.bench.latency import Arrivals, Schedule
-from loadtest.bench.transfers import number_of
+from loadtest.child import needs, serve
+from loadtest.load.arrivals import Arrivals
+from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.transfers import number_of
 from loadtest.observe import consumer
 
 QUIET_LIMIT_S = 30.0
@@ -20,11 +22,15 @@ OUTCOME = "posted"
 
 
 async def main(
-    bootstrap_servers: str, topic: str, partitions: int, schedule: dict[str, Any]
+    bootstrap_servers: str,
+    topic: str,
+    partitions: int,
+    starts_at: float,
+    stages: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Read outcomes until all are there, or none comes for a while; give the figures."""
     gc.disable()  # millions of small objects and no cycles
-    plan = Schedule(**schedule)
+    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
     arrivals = Arrivals(plan)
     others = 0
     reader = consumer(bootstrap_servers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
 
-from loadtest.bench.transfers import Load, with_cash
+from loadtest.load.transfers import Load, with_cash
 from loadtest.sample import Sample
 from loadtest.stories.pen import DIGITS
 

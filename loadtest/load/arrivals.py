@@ -6,33 +6,11 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+from loadtest.load.schedule import Schedule
 
 MICROSECONDS = 1_000_000
 LATE_AFTER_S = 0.010
 """A send counts as late when it leaves so long after it was due."""
-
-
-class Schedule(msgspec.Struct, frozen=True):
-    """
-    A fixed schedule: a command is due at `starts_at + number / per_second`, whatever happens.
-
-    `starts_at` is a time of the monotonic clock, which all processes of a machine share. The first
-    `warm_up` commands are sent and read like the others, and left out of the figures.
-    """
-
-    starts_at: float
-    per_second: int
-    count: int
-    warm_up: int
-
-    def due(self, number: int) -> float:
-        """Give the time at which a command is due."""
-        return self.starts_at + number / self.per_second
-
-    def due_by(self, now: float) -> int:
-        """Count the commands that are due."""
-        return min(self.count, max(0, int((now - self.starts_at) * self.per_second) + 1))
 
 
 class Arrivals:
@@ -82,6 +60,7 @@ class Arrivals:
             if seen
         ]
         counted.sort()
+        measured_s = self._last_read_at - schedule.due(schedule.warm_up)
         return {
             "commands": len(counted),
             "missing": schedule.count - self.read,
@@ -92,6 +71,7 @@ class Arrivals:
             "latency_p999_ms": percentile_ms(counted, 99.9),
             "latency_max_ms": percentile_ms(counted, 100),
             "worst_stall_ms": round(self.worst_stall_s * 1000, 3),
+            "answered_per_second": round(len(counted) / measured_s, 1) if counted else 0.0,
         }
 
 

@@ -1,21 +1,10 @@
 """What the open loop counts as latency, as a stall and as late."""
 
-from loadtest.bench.latency import Arrivals, Schedule, percentile_ms
+from loadtest.load.arrivals import Arrivals, percentile_ms
+from loadtest.load.schedule import Schedule, Stage
 
-SCHEDULE = Schedule(starts_at=100.0, per_second=10, count=20, warm_up=5)
-
-
-def test_a_schedule_is_fixed() -> None:
-    """What is due depends on the clock alone, never on what was sent or answered."""
-    assert [SCHEDULE.due_by(now) for now in (99.0, 100.0, 100.05, 100.15, 101.0, 500.0)] == [
-        0,
-        1,
-        1,
-        2,
-        11,
-        20,
-    ]
-    assert SCHEDULE.due(7) == 100.7
+WARM_UP = Stage(seconds=0.5, per_second=10, warm_up=True)
+SCHEDULE = Schedule(100.0, [WARM_UP, Stage(seconds=1.5, per_second=10)])
 
 
 def test_latency_counts_from_the_intended_time() -> None:
@@ -29,6 +18,8 @@ def test_latency_counts_from_the_intended_time() -> None:
     assert figures["latency_max_ms"] == 2500.0
     assert figures["latency_p50_ms"] == 1800.0
     assert figures["missing"] == 0
+    # Read at 103.0, due from 100.5 on.
+    assert figures["answered_per_second"] == 6.0
     assert arrivals.complete
 
 

@@ -4,7 +4,7 @@ import json
 import os
 from uuid import UUID
 
-from loadtest.bench.transfers import (
+from loadtest.load.transfers import (
     FUNDS_MINOR,
     account_name,
     load,
@@ -14,7 +14,7 @@ from loadtest.bench.transfers import (
     transfers,
     with_cash,
 )
-from loadtest.bench.usage import Usage, cpu_seconds, peak_memory_bytes
+from loadtest.measure.usage import Usage, cpu_seconds, peak_memory_bytes
 from loadtest.record import partition_of
 from processor.contracts import load_contract
 from processor.core.commands import Command

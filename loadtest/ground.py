@@ -1,20 +1,23 @@
-"""Where each case of a bench takes place: databases and topics of its own, removed afterwards."""
+"""Where a case of the bench or a load takes place: a database and topics of its own."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from rich.console import Console
 
 from deploy.local import Stack
+from deploy.local.progress import jar_progress
 from loadtest import site
-from loadtest.bench.usage import Processes
 from loadtest.errors import LoadTestError
 from loadtest.lanes import COMMAND_TOPICS
+from loadtest.measure.usage import Processes
 from loadtest.processes import Command
 from loadtest.reporting import is_test_ledger
 from loadtest.site import Site
@@ -31,6 +34,11 @@ class Ground:
         self.place = place
         self._run = run
         self._stack = stack
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the servers were started for this run."""
+        return self._stack is not None
 
     def beside(self, worker: int) -> Processes:
         """Name the processes to measure beside a worker; servers of others are not looked into."""
@@ -128,3 +136,16 @@ class Ground:
                 await connection.close()
         except (OSError, asyncpg.PostgresError) as error:
             raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
+
+
+def found_or_started(name: str, folder: Path, console: Console, ends: ExitStack) -> Ground:
+    """Take the servers that the user names, or start some for this run, which end with `ends`."""
+    if site.given():
+        console.print("using the Kafka and PostgreSQL that the environment names")
+        return Ground(site.the_users(name), name, None)
+    console.print("starting Kafka and PostgreSQL for this run")
+    stack = Stack(folder / "stack")
+    ends.callback(stack.stop)
+    with jar_progress(console) as report:
+        place = site.start_stack(stack, report)
+    return Ground(place, name, stack)

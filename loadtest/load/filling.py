@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from loadtest.bench.transfers import Pair
+from loadtest.load.transfers import Pair
 
 BATCH_RECORDS = 500
 BATCH_BYTES_MAX = 900_000

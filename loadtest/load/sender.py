@@ -6,15 +6,24 @@ import asyncio
 import gc
 import time
 from collections import deque
+from itertools import islice
 from typing import Any
 
-from loadtest.bench.child import needs, serve
-from loadtest.bench.filling import producer, send
-from loadtest.bench.latency import LATE_AFTER_S, Schedule
-from loadtest.bench.transfers import Pair, transfers
+import msgspec
 
-TICK_S = 0.005
+from loadtest.child import needs, serve
+from loadtest.load.arrivals import LATE_AFTER_S
+from loadtest.load.filling import producer, send
+from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.transfers import Pair, transfers
+
+TICK_S = 0.002
 BATCH_RECORDS_MAX = 1000
+AHEAD = 50_000
+"""So many commands are written before they are due, as far as there is time."""
+
+WRITTEN_PER_TICK_MAX = 500
+"""Two milliseconds of writing: more would make sends late."""
 
 
 class Lane:
@@ -68,27 +77,32 @@ class Lane:
 
 
 async def main(
-    bootstrap_servers: str, topic: str, partitions: int, accounts: int, schedule: dict[str, Any]
+    bootstrap_servers: str,
+    topic: str,
+    partitions: int,
+    accounts: int,
+    seed: int,
+    starts_at: float,
+    stages: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Send everything; give how many sends were late, and the CPU seconds used."""
     gc.disable()  # millions of small objects and no cycles
-    plan = Schedule(**schedule)
-    # Written before the first is due: what writing costs would be missed by the system under test.
-    commands = [
-        (one.partition, (one.key, one.value))
-        for one in transfers(plan.count, accounts, partitions, seed=plan.count)
-    ]
+    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
+    written = transfers(plan.count, accounts, partitions, seed=seed)
+    # Written before they are due: what writing costs would be missed by the system under test.
+    ahead = deque(islice(written, AHEAD))
     async with producer(bootstrap_servers) as sender, asyncio.TaskGroup() as group:
         lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
         tasks = [group.create_task(lane.run()) for lane in lanes]
         cpu_s = time.process_time()
         sent = 0
         while sent < plan.count:
-            due = plan.due_by(time.monotonic())
+            due = min(plan.due_by(time.monotonic()), sent + len(ahead))
             for number in range(sent, due):
-                partition, pair = commands[number]
-                lanes[partition].put(number, pair)
+                one = ahead.popleft()
+                lanes[one.partition].put(number, (one.key, one.value))
             sent = due
+            ahead.extend(islice(written, min(AHEAD - len(ahead), WRITTEN_PER_TICK_MAX)))
             await asyncio.sleep(TICK_S)
         for lane in lanes:
             lane.end()

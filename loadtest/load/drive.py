@@ -1,0 +1,82 @@
+"""Send on a schedule and read the outcomes, each in a process of its own, until all are there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from loadtest.child import Child
+from loadtest.ground import OUTCOMES
+from loadtest.lanes import COMMANDS
+from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.sender import AHEAD
+from loadtest.measure.drain import OutcomesEnd
+from loadtest.site import Site
+
+CHILD_START_S = 2.5
+"""The schedule begins so long from now, when both children are up, and the first are written."""
+
+WRITE_S = 30e-6
+"""What writing one command takes on a slow machine."""
+
+CHILD_LIMIT_S = 600.0
+"""How long a child may take beside what the schedule takes."""
+
+LOOK_EVERY_S = 5.0
+
+Look = Callable[[Schedule, int], None]
+"""Is told every few seconds how many outcomes there are."""
+
+
+class Load(NamedTuple):
+    """What is sent: transfers of a seed between so many accounts, by a schedule of stages."""
+
+    stages: Sequence[Stage]
+    accounts: int
+    partitions: int
+    seed: int
+
+
+async def drive(place: Site, load: Load, look: Look) -> dict[str, Any]:
+    """Send a load and give the figures of both sides. Raises LoadTestError where a child fails."""
+    count = Schedule(0.0, load.stages).count
+    starts_at = time.monotonic() + CHILD_START_S + WRITE_S * min(count, AHEAD)
+    schedule = Schedule(starts_at, load.stages)
+    limit_s = CHILD_LIMIT_S + schedule.seconds
+    common = {
+        "bootstrap_servers": place.bootstrap_servers,
+        "partitions": load.partitions,
+        "starts_at": starts_at,
+        "stages": msgspec.to_builtins(load.stages),
+    }
+    to_send = common | {
+        "topic": place.topic(COMMANDS),
+        "accounts": load.accounts,
+        "seed": load.seed,
+    }
+    looking = asyncio.create_task(_look(place, load, schedule, look))
+    reader = Child("loadtest.load.receiver", common | {"topic": place.topic(OUTCOMES)}, limit_s)
+    try:
+        sender = Child("loadtest.load.sender", to_send, limit_s)
+        try:
+            sent, read = await asyncio.gather(sender.answer(), reader.answer())
+        finally:
+            sender.abandon()
+    finally:
+        reader.abandon()
+        looking.cancel()
+    return {**sent, **read, "warm_up_commands": schedule.warm_up}
+
+
+async def _look(place: Site, load: Load, schedule: Schedule, look: Look) -> None:
+    async with OutcomesEnd(
+        place.bootstrap_servers, place.topic(OUTCOMES), load.partitions
+    ) as outcomes:
+        before = await outcomes.end()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            look(schedule, await outcomes.end() - before)

@@ -1,0 +1,211 @@
+"""`loadtest run`: a profile's load through the whole line, its figures, its proof, its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import KAFKA_VERSION
+from loadtest.errors import LoadTestError
+from loadtest.ground import Ground, found_or_started
+from loadtest.load.accounts import funded
+from loadtest.load.drive import Load, drive
+from loadtest.load.profile import FIGURES, Profile, Threshold
+from loadtest.load.prove import prove
+from loadtest.load.schedule import Schedule
+from loadtest.measure.drain import MeasuredWorker
+from loadtest.measure.machine import fdatasync_ms, machine, postgres_settings, versions
+from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
+from loadtest.site import Site
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RUNS = CHECKOUT / "build" / "run"
+RESULTS = CHECKOUT / "build" / "loadtest"
+PARTITIONS = 8
+PLAIN_WIDTH = 120
+MEBIBYTE = 1024 * 1024
+MICROSECONDS = 1_000_000
+
+LATE_PERCENT_MAX = 1.0
+"""A run in which more sends were late has measured its own sender: it says nothing."""
+
+
+class Verdict(IntEnum):
+    """What a run was worth: the exit status of the program."""
+
+    PASSED = 0
+    THRESHOLD = 1
+    PROOF_FAILED = 2
+    INVALID = 3
+    NOT_RUN = 4
+
+    @property
+    def said(self) -> str:
+        """Say it to people."""
+        return {
+            Verdict.PASSED: "passed: the books prove, and every threshold holds",
+            Verdict.THRESHOLD: "failed: a threshold does not hold",
+            Verdict.PROOF_FAILED: "failed: the books do not prove, so the figures are void",
+            Verdict.INVALID: "invalid: the sender was late, so the figures are void",
+            Verdict.NOT_RUN: "not run",
+        }[self]
+
+
+def verdict_of(
+    figures: Mapping[str, float | None], bounds: Sequence[Threshold], faults: Sequence[str]
+) -> Verdict:
+    """Judge a run: money first, then whether it was one, then what it was to reach."""
+    if faults:
+        return Verdict.PROOF_FAILED
+    if (figures["late_sends_percent"] or 0.0) > LATE_PERCENT_MAX:
+        return Verdict.INVALID
+    holds = all(bound.holds(figures) for bound in bounds)
+    return Verdict.PASSED if holds else Verdict.THRESHOLD
+
+
+def run(name: str, profile: Profile, result: Path | None) -> int:
+    """Run a profile, print its figures and write the result; give the exit status."""
+    gc.disable()  # millions of small objects and no cycles
+    title = f"load-{secrets.token_hex(3)}"
+    folder = RUNS / title
+    folder.mkdir(parents=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(f"{name}: {profile.title}", markup=False)
+    try:
+        with ExitStack() as ends, asyncio.Runner() as runner:
+            ground = found_or_started(title, folder, console, ends)
+            found = runner.run(_measure(profile, ground, folder, console))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return _report(name, profile, found, result or RESULTS / f"{name}.json", console)
+
+
+async def _measure(
+    profile: Profile, ground: Ground, folder: Path, console: Console
+) -> dict[str, Any]:
+    await ground.refuse_unless_for_tests()
+    head = {
+        "machine": machine(),
+        "versions": versions(CHECKOUT),
+        "durability": {
+            "postgres": await postgres_settings(ground.place.database_url),
+            "kafka": KAFKA_VERSION if ground.is_own else "of the user",
+            "command_acks": "all",
+            "command_producer": "idempotent",
+        },
+        "fdatasync_ms": fdatasync_ms(folder),
+    }
+    load = Load(profile.stages, profile.accounts, PARTITIONS, profile.seed)
+    async with AsyncExitStack() as stack:
+        console.print(f"opening {profile.accounts:,} accounts")
+        accounts = funded(ground, profile.accounts, PARTITIONS, folder)
+        template = await stack.enter_async_context(accounts)
+        case = await stack.enter_async_context(ground.case("load", template))
+        found = await _driven(profile, load, case, folder, console)
+        console.print("proving the books")
+        faults = await prove(case, load, found)
+    return head | {"found": found, "faults": list(faults.lines)}
+
+
+async def _driven(
+    profile: Profile, load: Load, case: Site, folder: Path, console: Console
+) -> dict[str, Any]:
+    """Start the workers, send and read, stop the workers; give all figures."""
+    workers = [
+        MeasuredWorker(folder / f"worker-{number}", case.environment)
+        for number in range(profile.workers)
+    ]
+
+    def look(schedule: Schedule, answered: int) -> None:
+        now = time.monotonic()
+        console.print(
+            f"[{max(0.0, now - schedule.starts_at):6.0f} s] {schedule.per_second(now):>9,.0f}/s"
+            f" meant, {schedule.due_by(now):>11,} due, {answered:>11,} answered",
+            markup=False,
+        )
+
+    try:
+        for worker in workers:
+            worker.launch()
+        for worker in workers:
+            await asyncio.to_thread(worker.wait)
+        before = [cpu_seconds(worker.pid) for worker in workers]
+        found = await drive(case, load, look)
+        for worker in workers:
+            worker.check()
+        used_s = sum(cpu_seconds(worker.pid) for worker in workers) - sum(before)
+        memory = max(peak_memory_bytes(worker.pid) for worker in workers)
+    finally:
+        for worker in workers:
+            worker.stop()
+    measured = found["sent"] - found["warm_up_commands"]
+    return found | {
+        "late_sends_percent": round(100 * found["late_sends"] / measured, 3),
+        "worker_cpu_us": round(used_s / found["sent"] * MICROSECONDS, 2),
+        "worker_memory_mib": round(memory / MEBIBYTE, 1),
+    }
+
+
+def _report(
+    name: str, profile: Profile, measured: dict[str, Any], result: Path, console: Console
+) -> int:
+    found, faults = measured.pop("found"), measured["faults"]
+    bounds = profile.bounds()
+    verdict = verdict_of(found, bounds, faults)
+    written = {
+        "profile": name,
+        "verdict": verdict.name.lower(),
+        "figures": {figure: found.get(figure) for figure in FIGURES},
+        "thresholds": [
+            {"threshold": bound.written(), "holds": bound.holds(found)} for bound in bounds
+        ],
+        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "configuration": msgspec.to_builtins(profile),
+        "counts": {key: value for key, value in found.items() if key not in FIGURES},
+        **measured,
+    }
+    result.parent.mkdir(parents=True, exist_ok=True)
+    draft = result.with_suffix(".draft")
+    draft.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
+    draft.replace(result)
+    console.print(_table(name, found, bounds))
+    for fault in faults:
+        console.print(f"the proof fails: {fault}", markup=False)
+    console.print(f"Written to {result}", markup=False)
+    console.print(verdict.said, markup=False)
+    return verdict
+
+
+def _table(name: str, found: Mapping[str, Any], bounds: Sequence[Threshold]) -> Table:
+    drawn = Table(title=f"{name}: {found['sent']:,} commands", title_justify="left")
+    drawn.add_column("figure")
+    drawn.add_column("value", justify="right")
+    drawn.add_column("threshold")
+    for figure in FIGURES:
+        value = found.get(figure)
+        own = [bound for bound in bounds if bound.figure == figure]
+        marks = [
+            f"{bound.sign} {bound.bound:,g}  "
+            + ("[green]holds[/]" if bound.holds(found) else "[red]does not hold[/]")
+            for bound in own
+        ]
+        drawn.add_row(figure, "-" if value is None else f"{value:,}", ", ".join(marks))
+    return drawn

@@ -1,0 +1,126 @@
+"""A load on real servers: its verdict, its result, and that its proof can fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.local import KafkaBroker, PostgresServer
+from loadtest.load import run as load_run
+from loadtest.load.profile import find
+from loadtest.load.prove import prove
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LIMIT_S = 180
+PROFILE = """
+title = "a short one"
+accounts = 50
+workers = 2
+thresholds = ["worst_stall_ms <= {stall_ms}"]
+
+[[stages]]
+seconds = 1
+per_second = 100
+warm_up = true
+
+[[stages]]
+seconds = 2
+per_second = 100
+to_per_second = 300
+"""
+
+
+def run(
+    profile: Path, broker: KafkaBroker, database_url: str, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a profile as its users do, on servers that are there already."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PROCESSOR_")}
+    addresses = ("--bootstrap-servers", broker.bootstrap_servers, "--database-url", database_url)
+    return subprocess.run(
+        [sys.executable, "-m", "loadtest", "run", str(profile), *addresses, *words],
+        cwd=CHECKOUT,
+        env=plain,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def test_a_profile_is_sent_proved_and_judged(
+    broker: KafkaBroker,
+    postgres: PostgresServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    """Two workers, a ramp, the figures in a file; nothing is left on the servers."""
+    before = set(postgres.query("SELECT datname FROM pg_database").split())
+    profile, result = tmp_path / "short.toml", tmp_path / "short.json"
+    profile.write_text(PROFILE.format(stall_ms=60_000))
+
+    done = run(profile, broker, database_url, "--result", str(result))
+
+    written = json.loads(result.read_text())
+    # A machine that is busy with other tests may be late; then the run says so, and nothing else.
+    if written["verdict"] == "invalid":
+        assert done.returncode == 3, done.stdout
+        assert written["figures"]["late_sends_percent"] > 1.0
+    else:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert written["verdict"] == "passed"
+        assert written["thresholds"] == [{"threshold": "worst_stall_ms <= 60000", "holds": True}]
+    assert written["faults"] == []
+    assert written["counts"]["sent"] == 500
+    assert written["counts"]["commands"] == 400
+    assert written["figures"]["latency_p99_ms"] > 0
+    assert written["configuration"]["workers"] == 2
+    assert set(postgres.query("SELECT datname FROM pg_database").split()) == before
+
+
+def test_what_can_not_be_run_is_told(
+    broker: KafkaBroker, database_url: str, tmp_path: Path
+) -> None:
+    """One line, and a status that no verdict has."""
+    profile = tmp_path / "wrong.toml"
+    profile.write_text("title = 7")
+    done = run(profile, broker, database_url)
+    assert done.returncode == 4
+    assert done.stderr == "loadtest: wrong.toml: title: Expected `str`, got `int`\n"
+
+
+def test_the_proof_of_a_load_can_fail(
+    broker: KafkaBroker,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A ledger with a balance too little, and a command without an outcome: all of it is told."""
+
+    async def spoilt(place: object, load: object, found: dict[str, object]) -> object:
+        connection = await asyncpg.connect(place.database_url)  # type: ignore[attr-defined] # a Site
+        await connection.execute(
+            "ALTER TABLE ledger.account DISABLE TRIGGER ALL;"
+            "UPDATE ledger.account SET posted = posted - 1 WHERE name = 'acc-000007'"
+        )
+        await connection.close()
+        return await prove(place, load, {**found, "missing": 1})  # type: ignore[arg-type] # as given
+
+    monkeypatch.setattr(load_run, "prove", spoilt)
+    monkeypatch.setenv("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    monkeypatch.setenv("PROCESSOR_DATABASE_URL", database_url)
+    path = tmp_path / "short.toml"
+    path.write_text(PROFILE.format(stall_ms=60_000))
+
+    status = load_run.run("short", find(str(path)), tmp_path / "short.json")
+
+    assert status == load_run.Verdict.PROOF_FAILED
+    said = capsys.readouterr().out
+    assert "the proof fails: 1 commands without an outcome" in said
+    assert "the proof fails: 1 balances are not as known beforehand: ['acc-000007']" in said

@@ -1,0 +1,95 @@
+"""Profiles: those that come with the harness can be run, and what is wrong with one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.load.profile import FIGURES, ProfileError, find, known, read, threshold_of
+from loadtest.load.run import Verdict, verdict_of
+
+GOOD = """
+title = "a try"
+[[stages]]
+seconds = 1
+per_second = 10
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a profile."""
+    path = folder / "try.toml"
+    path.write_text(text)
+    return path
+
+
+def test_all_that_come_with_the_harness_are_sound() -> None:
+    """Each is known by its name, and has a threshold at least."""
+    assert known().keys() >= {"smoke", "steady", "spike", "soak"}
+    for name, profile in known().items():
+        assert find(name) == profile
+        assert profile.bounds() != []
+
+
+def test_a_file_is_a_profile_too(tmp_path: Path) -> None:
+    """By its path; what it leaves out has a default."""
+    profile = find(str(written(tmp_path, GOOD)))
+    assert (profile.workers, profile.seed, profile.thresholds) == (1, 1, ())
+
+
+WRONG = [
+    ("", "try.toml: Object missing required field `title`"),
+    ("title = ", "try.toml: Invalid value (at "),
+    (GOOD + "rate = 7", "try.toml: stages[0]: Object contains unknown field `rate`"),
+    (GOOD.replace("10", '"ten"'), "try.toml: stages[0].per_second: Expected `float`, got `str`"),
+    (GOOD.replace("10", "-1"), "try.toml: stages[0].per_second: from 0 to 100,000"),
+    (GOOD.replace("10", "0"), "try.toml: stages[0]: not a single command"),
+    (GOOD.replace("seconds = 1", "seconds = 0"), "try.toml: stages[0].seconds: above 0, at most"),
+    (GOOD + "warm_up = true", "try.toml: stages: at least one must be measured, not all warm up"),
+    (
+        GOOD + "[[stages]]\nseconds = 1\nper_second = 1\nwarm_up = true",
+        "try.toml: stages: those that warm up come first",
+    ),
+    ("workers = 9" + GOOD, "try.toml: workers: from 1 to 8"),
+    ("accounts = 1" + GOOD, "try.toml: accounts: at least 2"),
+    ("accounts = 2_000_000" + GOOD, "try.toml: accounts: at most 1,000,000"),
+    ('title = "a"\nstages = []', "try.toml: stages: at least one must be measured"),
+    ('thresholds = ["p99 < 3"]' + GOOD, "try.toml: thresholds[0]: no figure is named 'p99'"),
+    (
+        'thresholds = ["latency_p99_ms"]' + GOOD,
+        "try.toml: thresholds[0]: 'latency_p99_ms' is not FIGURE SIGN NUMBER",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG)
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+    """With the file and the place in it."""
+    with pytest.raises(ProfileError) as raised:
+        read(written(tmp_path, text))
+    assert str(raised.value).startswith(told)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_threshold_is_a_figure_a_sign_and_a_number() -> None:
+    """A figure that was not measured holds nothing."""
+    bound = threshold_of(" latency_p99_ms<=1_000.5 ")
+    assert bound.written() == "latency_p99_ms <= 1000.5"
+    assert bound.holds({"latency_p99_ms": 1000.5})
+    assert not bound.holds({"latency_p99_ms": 1000.6})
+    assert not bound.holds({})
+    assert not threshold_of("worst_stall_ms == 3").holds({"worst_stall_ms": None})
+
+
+def test_money_is_judged_first_then_the_sender_then_the_thresholds() -> None:
+    """Each verdict is an exit status of its own."""
+    figures = dict.fromkeys(FIGURES, 1.0)
+    met, unmet = [threshold_of("latency_p99_ms <= 2")], [threshold_of("latency_p99_ms <= 0.5")]
+    late = figures | {"late_sends_percent": 1.1}
+
+    assert verdict_of(figures, met, []) is Verdict.PASSED
+    assert verdict_of(figures, [*met, *unmet], []) is Verdict.THRESHOLD
+    assert verdict_of(late, unmet, []) is Verdict.INVALID
+    assert verdict_of(late, unmet, ["one is missing"]) is Verdict.PROOF_FAILED
+    assert [*Verdict] == [0, 1, 2, 3, 4]
