@@ -331,16 +331,23 @@ async def _serve(worker: Worker, stopping: asyncio.Event) -> int:
         os._exit(EXIT_FAULT)
     log.info("worker.stopping")
     housekeeping.cancel()
-    try:
-        async with asyncio.timeout(worker.settings.stop_deadline_s):
-            await worker.stream.stop()
-            await worker.conveyor.stop()
-            await worker.close()
-    except TimeoutError:
-        log.error("worker.stop_deadline_passed", limit_s=worker.settings.stop_deadline_s)  # noqa: TRY400 - told as one line
+    ending = asyncio.create_task(_end(worker))
+    # Not asyncio.timeout: Faust's stop catches the cancellation, and waits on for a broker that is
+    # away.
+    await asyncio.wait({ending}, timeout=worker.settings.stop_deadline_s)
+    if not ending.done():
+        log.error("worker.stop_deadline_passed", limit_s=worker.settings.stop_deadline_s)
         os._exit(EXIT_ABANDONED)
+    await ending
     log.info("worker.stopped")
     return EXIT_CLEAN
+
+
+async def _end(worker: Worker) -> None:
+    """Stop reading, give up what is still in hand, let go of everything."""
+    await worker.stream.stop()
+    await worker.conveyor.stop()
+    await worker.close()
 
 
 async def _keep_house(worker: Worker) -> None:

@@ -10,10 +10,7 @@ import pytest
 from deploy.local import KafkaBroker, PostgresServer
 from processor.ledger.migrate import migrate
 from tests.integration.ledgers import MIGRATIONS, copied, settings_for
-from tests.places import server_folder
-
-COMPILES_LITTLE = ("-XX:TieredStopAtLevel=1",)
-"""Compiling for the long run costs Java more than a few minutes of small loads give back."""
+from tests.places import COMPILES_LITTLE, server_folder
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Where the servers of a test session keep their data."""
+"""Where the servers of a test session keep their data, and how they are run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ MEMORY_BYTES_MIN = 4 << 30
 """Servers of the tests keep less than 1 GB; two sessions may run side by side."""
 
 _PREFIX = "payments-tests-"
+
+COMPILES_LITTLE = ("-XX:TieredStopAtLevel=1",)
+"""Compiling for the long run costs Java more than a few minutes of small loads give back."""
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from deploy.local import PostgresServer
+from deploy.local import KafkaBroker, PostgresServer
 from tests.acceptance.harness import World
 from tests.acceptance.workers import until
+from tests.places import COMPILES_LITTLE
 
 STOP_DEADLINE_S = 8.0
 """As the tests' settings have it."""
@@ -53,6 +55,34 @@ async def test_stopped_while_postgresql_is_away(world: World, postgres: Postgres
         again = world.worker("b").start()
     await world.proven()
     assert await again.stop() == 0, again.tail()
+
+
+async def test_stopped_while_the_broker_is_away(
+    short_folder: Path, ledger_url: str, tmp_path: Path
+) -> None:
+    """With the broker away SIGTERM ends a worker in time, and nothing is skipped."""
+    broker = KafkaBroker(short_folder / "own", java_options=COMPILES_LITTLE)
+    broker.start()
+    world = World(broker, ledger_url, tmp_path)
+    try:
+        await world.make_topics()
+        worker = await world.worker().start().ready()
+        await world.publish([*world.bank.opening(), *world.bank.traffic(500)])
+        await world.progressed(100)
+        broker.stop()
+        await until(lambda: "waits for" in worker.readyz()[1], 10, worker.state)
+        began = time.monotonic()
+        status = await worker.stop()
+        took_s = time.monotonic() - began
+        assert status in {0, EXIT_ABANDONED}, worker.tail()
+        assert took_s < STOP_DEADLINE_S + 2
+        broker.start()
+        again = world.worker("b").start()
+        await world.proven()
+        assert await again.stop() == 0, again.tail()
+    finally:
+        world.close()
+        broker.stop()
 
 
 @pytest.mark.long
