@@ -18,6 +18,7 @@ RATIOS = {
     "e2e_to_ceiling": ("e2e", "ceiling"),
     "e2e_to_naive": ("e2e", "naive"),
     "hot_to_e2e": ("hot", "e2e"),
+    "mixed_to_e2e": ("mixed", "e2e"),
 }
 
 
@@ -49,6 +50,7 @@ GOALS = (
     Goal("e2e_to_ceiling", "whole line to ceiling", "times", 0.5, 0.7, at_most=False),
     Goal("e2e_to_naive", "whole line to naive", "times", 15, None, at_most=False),
     Goal("hot_to_e2e", "one hot account to whole line", "times", 0.9, None, at_most=False),
+    Goal("mixed_to_e2e", "mix of all commands to whole line", "times", 0.5, None, at_most=False),
     Goal("worker_cpu_us", "CPU of the worker", "µs/payment", 40, 20, at_most=True),
     Goal("latency_p99_ms", "latency at 10,000/s, 99th percentile", "ms", 250, None, at_most=True),
     Goal("worker_memory_mib", "memory of the worker, peak", "MiB", 500, None, at_most=True),

@@ -32,6 +32,7 @@ ROUNDS = [
         "ceiling": {"per_second": 80_000.0},
         "e2e": drained(24_000.0, 50.0),
         "hot": drained(12_000.0, 31.0),
+        "mixed": {"per_second": 9_600.0},
         "naive": {"per_second": 800.0},
     },
     {
@@ -56,10 +57,11 @@ def test_medians_are_taken_over_rounds_and_ratios_round_by_round() -> None:
         "ceiling_per_second": 40_000.0,
         "naive_per_second": 900.0,
         "hot_per_second": 21_000.0,
-        "mixed_per_second": None,
+        "mixed_per_second": 9_600.0,
         "e2e_to_ceiling": 0.5,
         "e2e_to_naive": 30.0,
         "hot_to_e2e": 1.0,
+        "mixed_to_e2e": 0.4,
         "worker_cpu_us": 34.0,
         "postgres_cpu_us": 20.0,
         "broker_cpu_us": None,
@@ -101,7 +103,8 @@ def test_the_table_shows_each_goal_beside_its_figure() -> None:
         "20,000 24,000 27,000",
     ]
     assert line("99th percentile")[3] == "≤ 250  missed"
-    assert line("sample mix")[1] == "-"
+    assert line("sample mix")[1] == "9,600"
+    assert line("mix of all commands")[3] == "≥ 0.5  missed"
     assert line("CPU of the worker")[4] == "30.0 50.0 34.0"
 
 
