@@ -172,7 +172,10 @@ def main() -> int:
         click.echo(f"loadtest: Kafka does not do as asked: {error!r}", err=True)
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        # Its own status for a wrong word, 2, says of a load that the proof failed.
+        is_load = context is not None and context.command is run_command
+        return Verdict.NOT_RUN if is_load else error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("loadtest: interrupted", err=True)
         return INTERRUPTED_STATUS

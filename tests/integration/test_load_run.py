@@ -92,6 +92,9 @@ def test_what_can_not_be_run_is_told(
     done = run(profile, broker, database_url)
     assert done.returncode == 4
     assert done.stderr == "loadtest: wrong.toml: title: Expected `str`, got `int`\n"
+    wrong = run(profile, broker, database_url, "--sed", "7")
+    assert wrong.returncode == 4
+    assert "No such option" in wrong.stderr
 
 
 def test_the_proof_of_a_load_can_fail(
