@@ -1,4 +1,4 @@
-"""Programs of this package that run beside the bench: what they need comes by standard input."""
+"""Programs of this package that run beside others: what they need comes by standard input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine, Mapping
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -16,23 +17,28 @@ from loadtest.errors import LoadTestError
 
 KILL_LIMIT_S = 10.0
 
+Progress = Callable[[dict[str, Any]], None]
+"""Is told, in the event loop, what a child tells while it works."""
+
 
 class Child:
     """
     A module run as a program; the kernel ends it when this process ends.
 
     It gets a JSON object on standard input (addresses hold passwords, which a command line would
-    show to everyone) and answers with another on standard output.
+    show to everyone). Of the JSON objects that it writes to standard output, a line each, the last
+    is its answer and those before are its progress.
     """
 
     def __init__(self, module: str, needs: Mapping[str, Any], limit_s: float) -> None:
         self._module = module
         self._limit_s = limit_s
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `abandon`
         self._process = subprocess.Popen(
             [*launcher(None, signal.SIGKILL), sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._complaints,
             start_new_session=True,
         )
         assert self._process.stdin is not None, "asked for above"
@@ -45,35 +51,64 @@ class Child:
         """The process id."""
         return self._process.pid
 
-    async def answer(self) -> dict[str, Any]:
+    async def answer(self, progress: Progress = lambda _: None) -> dict[str, Any]:
         """Wait for its end and give what it found."""
+        loop = asyncio.get_running_loop()
+
+        def tell(said: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(progress, said)
+
+        reading = asyncio.create_task(asyncio.to_thread(self._read, tell))
         try:
-            said, complaint = await asyncio.to_thread(
-                self._process.communicate, None, self._limit_s
-            )
-        except subprocess.TimeoutExpired:
-            raise LoadTestError(
-                f"{self._module} did not end within {self._limit_s:.0f} s"
-            ) from None
+            done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
+            complaint = self._end()
+            found = await reading
         finally:
             self.abandon()
-        if self._process.returncode != 0:
-            last = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-            raise LoadTestError(f"{self._module} failed: {last or 'it said nothing'}")
-        found: dict[str, Any] = orjson.loads(said)
+        if not done:
+            raise LoadTestError(f"{self._module} did not end within {self._limit_s:.0f} s")
+        if self._process.returncode != 0 or found is None:
+            raise LoadTestError(f"{self._module} failed: {complaint or 'it said nothing'}")
         return found
 
-    def abandon(self) -> None:
-        """End it at once where it still runs."""
+    def _read(self, tell: Progress) -> dict[str, Any] | None:
+        """Read what it says to the end; the last is its answer."""
+        assert self._process.stdout is not None, "asked for above"
+        last: dict[str, Any] | None = None
+        with self._process.stdout as lines:
+            for line in lines:
+                if last is not None:
+                    tell(last)
+                last = orjson.loads(line)
+        self._process.wait()
+        return last
+
+    def _end(self) -> str:
+        """End it where it still runs; give the last line of its complaints."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait(KILL_LIMIT_S)
+        self._complaints.seek(0)
+        text = self._complaints.read().decode(errors="replace").strip()
+        return text.rsplit("\n", 1)[-1]
+
+    def abandon(self) -> None:
+        """End it at once where it still runs."""
+        if not self._complaints.closed:
+            self._end()
+            self._complaints.close()
+
+
+def tell(said: Mapping[str, Any]) -> None:
+    """Tell the parent how far a child is, or its answer."""
+    sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def serve(work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
     """Run a child's work and answer with what it gives."""
     with asyncio.Runner() as runner:
-        sys.stdout.buffer.write(orjson.dumps(dict(runner.run(work))))
+        tell(dict(runner.run(work)))
 
 
 def needs() -> dict[str, Any]:

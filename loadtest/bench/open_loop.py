@@ -9,6 +9,7 @@ from loadtest.bench.cases import PARTITIONS, Bench
 from loadtest.load.drive import Load, drive
 from loadtest.load.prove import prove
 from loadtest.load.schedule import Stage
+from loadtest.load.track import Track
 from loadtest.measure.drain import MeasuredWorker
 from loadtest.sample import SEED
 from loadtest.site import Site
@@ -52,7 +53,7 @@ async def _send_and_read(bench: Bench, case: Site, worker: MeasuredWorker) -> di
     load = _load(bench)
     processes = bench.ground.beside(worker.pid)
     before = processes.usage()
-    found = await drive(case, load, lambda _, __: None)
+    found = await drive(case, load, Track())
     used = processes.usage().per_payment_us(before, found["sent"])
     rate = bench.plan.latency_per_second
     return {**found, "commands_per_second": rate, "cpu_us_per_payment": used}

@@ -13,6 +13,10 @@ LATE_AFTER_S = 0.010
 """A send counts as late when it leaves so long after it was due."""
 
 
+TELL_EVERY_S = 1.0
+"""How often both sides tell how far they are."""
+
+
 class Arrivals:
     """Takes note of outcomes as they are read, and of the longest stall."""
 
@@ -22,6 +26,7 @@ class Arrivals:
         self._seen = bytearray(schedule.count)
         self._oldest_missing = 0
         self._last_read_at = schedule.starts_at
+        self._lately: list[int] = []
         self.read = 0
         self.repeated = 0
         self.worst_stall_s = 0.0
@@ -38,11 +43,24 @@ class Arrivals:
                 continue
             self._seen[number] = 1
             self.read += 1
-            self._latencies_us[number] = max(0, round((now - schedule.due(number)) * MICROSECONDS))
+            latency_us = max(0, round((now - schedule.due(number)) * MICROSECONDS))
+            self._latencies_us[number] = latency_us
+            self._lately.append(latency_us)
         if numbers:
             self._last_read_at = now
             missing = self._seen.find(0, self._oldest_missing)
             self._oldest_missing = schedule.count if missing < 0 else missing
+
+    def lately(self) -> dict[str, Any]:
+        """Give how many were read so far, and the latencies of those since it was asked last."""
+        window = sorted(self._lately)
+        self._lately.clear()
+        return {
+            "read": self.read,
+            "p50_ms": percentile_ms(window, 50),
+            "p99_ms": percentile_ms(window, 99),
+            "max_ms": percentile_ms(window, 100),
+        }
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ from loadtest.ground import OUTCOMES
 from loadtest.lanes import COMMANDS
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.sender import AHEAD
-from loadtest.measure.drain import OutcomesEnd
+from loadtest.load.track import Track
 from loadtest.site import Site
 
 CHILD_START_S = 2.5
@@ -26,11 +26,6 @@ WRITE_S = 30e-6
 CHILD_LIMIT_S = 600.0
 """How long a child may take beside what the schedule takes."""
 
-LOOK_EVERY_S = 5.0
-
-Look = Callable[[Schedule, int], None]
-"""Is told every few seconds how many outcomes there are."""
-
 
 class Load(NamedTuple):
     """What is sent: transfers of a seed between so many accounts, by a schedule of stages."""
@@ -41,11 +36,12 @@ class Load(NamedTuple):
     seed: int
 
 
-async def drive(place: Site, load: Load, look: Look) -> dict[str, Any]:
+async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
     """Send a load and give the figures of both sides. Raises LoadTestError where a child fails."""
     count = Schedule(0.0, load.stages).count
     starts_at = time.monotonic() + CHILD_START_S + WRITE_S * min(count, AHEAD)
     schedule = Schedule(starts_at, load.stages)
+    track.begin(schedule)
     limit_s = CHILD_LIMIT_S + schedule.seconds
     common = {
         "bootstrap_servers": place.bootstrap_servers,
@@ -58,25 +54,15 @@ async def drive(place: Site, load: Load, look: Look) -> dict[str, Any]:
         "accounts": load.accounts,
         "seed": load.seed,
     }
-    looking = asyncio.create_task(_look(place, load, schedule, look))
     reader = Child("loadtest.load.receiver", common | {"topic": place.topic(OUTCOMES)}, limit_s)
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:
-            sent, read = await asyncio.gather(sender.answer(), reader.answer())
+            sent, read = await asyncio.gather(
+                sender.answer(track.sender), reader.answer(track.reader)
+            )
         finally:
             sender.abandon()
     finally:
         reader.abandon()
-        looking.cancel()
     return {**sent, **read, "warm_up_commands": schedule.warm_up}
-
-
-async def _look(place: Site, load: Load, schedule: Schedule, look: Look) -> None:
-    async with OutcomesEnd(
-        place.bootstrap_servers, place.topic(OUTCOMES), load.partitions
-    ) as outcomes:
-        before = await outcomes.end()
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            look(schedule, await outcomes.end() - before)

@@ -10,8 +10,8 @@ import msgspec
 import orjson
 from aiokafka import TopicPartition
 
-from loadtest.child import needs, serve
-from loadtest.load.arrivals import Arrivals
+from loadtest.child import needs, serve, tell
+from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.transfers import number_of
 from loadtest.observe import consumer
@@ -39,13 +39,15 @@ async def main(
         assigned = [TopicPartition(topic, number) for number in range(partitions)]
         reader.assign(assigned)
         await reader.seek_to_beginning(*assigned)
-        quiet_since = plan.starts_at
+        quiet_since = told_at = plan.starts_at
         while not arrivals.complete and time.monotonic() - quiet_since < QUIET_LIMIT_S:
             found = await reader.getmany(timeout_ms=FETCH_WAIT_MS)
             now = time.monotonic()
-            if not found:
-                continue
-            quiet_since = max(now, plan.starts_at)
+            if now >= told_at:
+                tell(arrivals.lately())
+                told_at += TELL_EVERY_S
+            if found or arrivals.read >= plan.due_by(now):
+                quiet_since = max(now, plan.starts_at)
             outcomes = [orjson.loads(one.value) for records in found.values() for one in records]
             others += sum(outcome["outcome"] != OUTCOME for outcome in outcomes)
             arrivals.add([number_of(outcome["transaction_id"]) for outcome in outcomes], now)

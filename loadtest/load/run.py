@@ -26,7 +26,7 @@ from loadtest.load.accounts import funded
 from loadtest.load.drive import Load, drive
 from loadtest.load.profile import FIGURES, Profile, Threshold
 from loadtest.load.prove import prove
-from loadtest.load.schedule import Schedule
+from loadtest.load.track import Track, View
 from loadtest.measure.drain import MeasuredWorker
 from loadtest.measure.machine import fdatasync_ms, machine, postgres_settings, versions
 from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
@@ -134,21 +134,16 @@ async def _driven(
         for number in range(profile.workers)
     ]
 
-    def look(schedule: Schedule, answered: int) -> None:
-        now = time.monotonic()
-        console.print(
-            f"[{max(0.0, now - schedule.starts_at):6.0f} s] {schedule.per_second(now):>9,.0f}/s"
-            f" meant, {schedule.due_by(now):>11,} due, {answered:>11,} answered",
-            markup=False,
-        )
-
+    view = View(console)
+    track = Track(view.show)
     try:
         for worker in workers:
             worker.launch()
         for worker in workers:
             await asyncio.to_thread(worker.wait)
         before = [cpu_seconds(worker.pid) for worker in workers]
-        found = await drive(case, load, look)
+        with view:
+            found = await drive(case, load, track)
         for worker in workers:
             worker.check()
         used_s = sum(cpu_seconds(worker.pid) for worker in workers) - sum(before)
@@ -158,6 +153,7 @@ async def _driven(
             worker.stop()
     measured = found["sent"] - found["warm_up_commands"]
     return found | {
+        "series": [row._asdict() for row in track.series],
         "late_sends_percent": round(100 * found["late_sends"] / measured, 3),
         "worker_cpu_us": round(used_s / found["sent"] * MICROSECONDS, 2),
         "worker_memory_mib": round(memory / MEBIBYTE, 1),
@@ -179,7 +175,10 @@ def _report(
         ],
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "configuration": msgspec.to_builtins(profile),
-        "counts": {key: value for key, value in found.items() if key not in FIGURES},
+        "counts": {
+            key: value for key, value in found.items() if key not in FIGURES and key != "series"
+        },
+        "series": found["series"],
         **measured,
     }
     result.parent.mkdir(parents=True, exist_ok=True)

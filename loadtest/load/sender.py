@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from loadtest.child import needs, serve
-from loadtest.load.arrivals import LATE_AFTER_S
+from loadtest.child import needs, serve, tell
+from loadtest.load.arrivals import LATE_AFTER_S, TELL_EVERY_S
 from loadtest.load.filling import producer, send
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.transfers import Pair, transfers
@@ -95,13 +95,16 @@ async def main(
         lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
         tasks = [group.create_task(lane.run()) for lane in lanes]
         cpu_s = time.process_time()
-        sent = 0
+        sent, told_at = 0, plan.starts_at
         while sent < plan.count:
             due = min(plan.due_by(time.monotonic()), sent + len(ahead))
             for number in range(sent, due):
                 one = ahead.popleft()
                 lanes[one.partition].put(number, (one.key, one.value))
             sent = due
+            if time.monotonic() >= told_at:
+                tell({"sent": sent, "late": sum(lane.late for lane in lanes)})
+                told_at += TELL_EVERY_S
             ahead.extend(islice(written, min(AHEAD - len(ahead), WRITTEN_PER_TICK_MAX)))
             await asyncio.sleep(TICK_S)
         for lane in lanes:

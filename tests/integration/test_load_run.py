@@ -80,6 +80,10 @@ def test_a_profile_is_sent_proved_and_judged(
     assert written["counts"]["commands"] == 400
     assert written["figures"]["latency_p99_ms"] > 0
     assert written["configuration"]["workers"] == 2
+    assert [row["answered"] for row in written["series"]] == sorted(
+        row["answered"] for row in written["series"]
+    )
+    assert len(written["series"]) >= 3
     assert set(postgres.query("SELECT datname FROM pg_database").split()) == before
 
 

@@ -23,6 +23,15 @@ def test_latency_counts_from_the_intended_time() -> None:
     assert arrivals.complete
 
 
+def test_what_came_lately_is_told_once() -> None:
+    """Those of the warm-up too, and nothing of what was told before."""
+    arrivals = Arrivals(SCHEDULE)
+    arrivals.add([0, 1, 2], 101.0)
+    told = {"read": 3, "p50_ms": 900.0, "p99_ms": 1000.0, "max_ms": 1000.0}
+    assert arrivals.lately() == told
+    assert arrivals.lately() == {"read": 3, "p50_ms": None, "p99_ms": None, "max_ms": None}
+
+
 def test_missing_and_repeated_outcomes_are_told() -> None:
     """An outcome that never comes is missing; one that comes twice is not timed again."""
     arrivals = Arrivals(SCHEDULE)

@@ -1,0 +1,144 @@
+"""What a load looks like while it runs: a row for each second, drawn or printed as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from loadtest.load.schedule import Schedule
+
+PLAIN_EVERY_ROWS = 5
+"""Without a terminal a line is printed for every so many rows: logs stay readable."""
+
+DRAWN_ROWS = 12
+
+
+class Second(NamedTuple):
+    """
+    How far a load is, and the latencies of what was answered in the second before.
+
+    `in_flight` are commands that were sent and are not answered. Latencies are None where nothing
+    was answered.
+    """
+
+    at_s: float
+    meant_per_second: int
+    answered_per_second: int
+    sent: int
+    answered: int
+    in_flight: int
+    late: int
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+class Track:
+    """Puts together what sender and reader tell. `series` has a row for each second."""
+
+    def __init__(self, show: Callable[[Second], None] = lambda _: None) -> None:
+        self.series: list[Second] = []
+        self._show = show
+        self._schedule = Schedule(0.0, ())
+        self._sent = self._late = 0
+        self._before = (0.0, 0)
+
+    def begin(self, schedule: Schedule) -> None:
+        """Know what is meant to be sent when."""
+        self._schedule = schedule
+        self._before = (schedule.starts_at, 0)
+
+    def sender(self, said: Mapping[str, Any]) -> None:
+        """Take what the sender tells."""
+        self._sent, self._late = said["sent"], said["late"]
+
+    def reader(self, said: Mapping[str, Any]) -> None:
+        """Take what the reader tells, which makes a row."""
+        now, answered = time.monotonic(), said["read"]
+        before_at, before = self._before
+        self._before = (now, answered)
+        row = Second(
+            round(now - self._schedule.starts_at, 1),
+            round(self._schedule.per_second(now)),
+            round((answered - before) / max(now - before_at, 0.001)),
+            self._sent,
+            answered,
+            max(0, self._sent - answered),
+            self._late,
+            said["p50_ms"],
+            said["p99_ms"],
+            said["max_ms"],
+        )
+        self.series.append(row)
+        self._show(row)
+
+
+COLUMNS = ("s", "meant/s", "answered/s", "in flight", "late", "p50 ms", "p99 ms", "max ms")
+
+
+class View:
+    """Shows rows: a table that moves where there is a terminal, else a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rows: list[Second] = []
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, row: Second) -> None:
+        """Show one more row."""
+        self._rows.append(row)
+        if self._console.is_terminal:
+            self._live.update(drawn(self._rows[-DRAWN_ROWS:]), refresh=True)
+        elif len(self._rows) % PLAIN_EVERY_ROWS == 0:
+            self._console.print(line(row), markup=False)
+
+
+def cells(row: Second) -> list[str]:
+    """Write a row for people."""
+    latencies = (row.p50_ms, row.p99_ms, row.max_ms)
+    return [
+        f"{row.at_s:,.0f}",
+        f"{row.meant_per_second:,}",
+        f"{row.answered_per_second:,}",
+        f"{row.in_flight:,}",
+        f"{row.late:,}",
+        *("-" if one is None else f"{one:,.1f}" for one in latencies),
+    ]
+
+
+def line(row: Second) -> str:
+    """Write a row as a line."""
+    at, meant, answered, in_flight, late, p50, p99, most = cells(row)
+    return (
+        f"[{at:>5} s] {meant:>7}/s meant {answered:>7}/s answered {in_flight:>8} in flight"
+        f"  p50 {p50:>7} p99 {p99:>7} max {most:>7} ms  {late} late"
+    )
+
+
+def drawn(rows: list[Second]) -> Table:
+    """Draw rows as a table."""
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*cells(row))
+    return table

@@ -1,0 +1,121 @@
+"""What is shown of a load while it runs, and the children that tell it."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from loadtest.child import Child
+from loadtest.errors import LoadTestError
+from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.track import PLAIN_EVERY_ROWS, Second, Track, View, drawn, line
+
+ROW = Second(12.3, 10_000, 9_876, 123_000, 122_400, 600, 7, 55.25, 241.0, None)
+
+
+def test_a_row_puts_both_sides_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates count from the row before; what is in flight was sent and not answered."""
+    now = 100.0
+    monkeypatch.setattr("loadtest.load.track.time.monotonic", lambda: now)
+    shown: list[Second] = []
+    track = Track(shown.append)
+    track.begin(Schedule(100.0, [Stage(seconds=10, per_second=50)]))
+    latencies = {"p50_ms": 3.0, "p99_ms": 4.0, "max_ms": 5.0}
+
+    track.sender({"sent": 60, "late": 0})
+    now = 101.0
+    track.reader({"read": 40} | latencies)
+    track.sender({"sent": 101, "late": 2})
+    now = 103.0
+    track.reader({"read": 100} | latencies)
+    now = 111.0
+    track.reader({"read": 105} | dict.fromkeys(latencies))
+
+    assert shown == track.series
+    assert track.series == [
+        Second(1.0, 50, 40, 60, 40, 20, 0, 3.0, 4.0, 5.0),
+        Second(3.0, 50, 30, 101, 100, 1, 2, 3.0, 4.0, 5.0),
+        # Answered before the sender has told of it.
+        Second(11.0, 0, 1, 101, 105, 0, 2, None, None, None),
+    ]
+
+
+def test_without_a_terminal_a_line_comes_now_and_then() -> None:
+    """Within 120 columns, as what is printed has to fit the logs of others."""
+    file = io.StringIO()
+    console = Console(file=file, width=120, force_terminal=False, highlight=False)
+    with View(console) as view:
+        for _ in range(2 * PLAIN_EVERY_ROWS):
+            view.show(ROW)
+    assert file.getvalue() == f"{line(ROW)}\n" * 2
+    assert line(ROW) == (
+        "[   12 s]  10,000/s meant   9,876/s answered      600 in flight"
+        "  p50    55.2 p99   241.0 max       - ms  7 late"
+    )
+
+
+def test_on_a_terminal_a_table_moves() -> None:
+    """It is gone in the end: what stays is the result."""
+    file = io.StringIO()
+    console = Console(file=file, width=100, force_terminal=True, highlight=False)
+    with View(console) as view:
+        view.show(ROW)
+        assert "9,876" in file.getvalue()
+    plain = Console(file=io.StringIO(), width=100)
+    plain.print(drawn([ROW]))
+    assert isinstance(plain.file, io.StringIO)
+    cells = plain.file.getvalue().splitlines()[-1].split()
+    assert cells == ["12", "10,000", "9,876", "600", "7", "55.2", "241.0", "-"]
+
+
+def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
+    """Write a module that a child can run."""
+    (folder / "a_child.py").write_text(textwrap.dedent(text))
+    monkeypatch.setenv("PYTHONPATH", f"{folder}:{Path(__file__).resolve().parents[2]}")
+    return "a_child"
+
+
+async def test_a_child_tells_its_progress_and_then_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order; the last is the answer."""
+    name = module(
+        tmp_path,
+        monkeypatch,
+        """
+        from loadtest.child import needs, serve, tell
+
+        async def main(upto):
+            for number in range(upto):
+                tell({"at": number})
+            return {"done": upto}
+
+        serve(main(**needs()))
+        """,
+    )
+    told: list[dict[str, int]] = []
+    assert await Child(name, {"upto": 3}, 60.0).answer(told.append) == {"done": 3}
+    assert told == [{"at": 0}, {"at": 1}, {"at": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit_s", "said"),
+    [
+        ("raise SystemExit('no room')", 60.0, "a_child failed: no room"),
+        ("pass", 60.0, "a_child failed: it said nothing"),
+        ("import time; time.sleep(60)", 0.5, "a_child did not end within 0 s"),
+    ],
+)
+async def test_a_child_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, limit_s: float, said: str
+) -> None:
+    """One line, and the process is gone."""
+    child = Child(module(tmp_path, monkeypatch, text), {}, limit_s)
+    with pytest.raises(LoadTestError, match=said):
+        await child.answer()
+    assert not psutil.pid_exists(child.pid)
