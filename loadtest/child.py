@@ -92,11 +92,22 @@ class Child:
         text = self._complaints.read().decode(errors="replace").strip()
         return text.rsplit("\n", 1)[-1]
 
+    def stop(self) -> None:
+        """Ask it to come to its end, and to answer."""
+        self._process.terminate()
+
     def abandon(self) -> None:
         """End it at once where it still runs."""
         if not self._complaints.closed:
             self._end()
             self._complaints.close()
+
+
+def told_to_stop() -> asyncio.Event:
+    """Give what is set when the parent wants an answer sooner."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    return stopping
 
 
 def tell(said: Mapping[str, Any]) -> None:

@@ -81,7 +81,7 @@ class Arrivals:
         measured_s = self._last_read_at - schedule.due(schedule.warm_up)
         return {
             "commands": len(counted),
-            "missing": schedule.count - self.read,
+            "read": self.read,
             "repeated": self.repeated,
             "latency_p50_ms": percentile_ms(counted, 50),
             "latency_p90_ms": percentile_ms(counted, 90),

@@ -58,11 +58,25 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:
-            sent, read = await asyncio.gather(
-                sender.answer(track.sender), reader.answer(track.reader)
-            )
+            found = await _both(sender, reader, track)
         finally:
             sender.abandon()
     finally:
         reader.abandon()
-    return {**sent, **read, "warm_up_commands": schedule.warm_up}
+    missing = found["sent"] - found["read"]
+    return {**found, "missing": missing, "warm_up_commands": schedule.warm_up}
+
+
+async def _both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
+    """Wait for both sides. Interrupted, nothing more is sent, and what was sent is waited for."""
+    sending = asyncio.create_task(sender.answer(track.sender))
+    reading = asyncio.create_task(reader.answer(track.reader))
+    is_interrupted = False
+    try:
+        await asyncio.shield(asyncio.gather(sending, reading))
+    except asyncio.CancelledError:
+        is_interrupted = True
+        sender.stop()
+        await asyncio.wait({sending})
+        reader.stop()
+    return {**await sending, **await reading, "is_interrupted": is_interrupted}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import orjson
 from aiokafka import TopicPartition
 
-from loadtest.child import needs, serve, tell
+from loadtest.child import needs, serve, tell, told_to_stop
 from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.transfers import number_of
@@ -18,7 +19,14 @@ from loadtest.observe import consumer
 
 QUIET_LIMIT_S = 30.0
 FETCH_WAIT_MS = 200
+ENDING_QUIET_LIMIT_S = 5.0
+"""The same once nothing more is sent."""
+
 OUTCOME = "posted"
+
+
+def _quiet_limit_s(stopping: asyncio.Event) -> float:
+    return ENDING_QUIET_LIMIT_S if stopping.is_set() else QUIET_LIMIT_S
 
 
 async def main(
@@ -32,7 +40,7 @@ async def main(
     gc.disable()  # millions of small objects and no cycles
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
     arrivals = Arrivals(plan)
-    others = 0
+    others, stopping = 0, told_to_stop()
     reader = consumer(bootstrap_servers)
     await reader.start()
     try:
@@ -40,13 +48,14 @@ async def main(
         reader.assign(assigned)
         await reader.seek_to_beginning(*assigned)
         quiet_since = told_at = plan.starts_at
-        while not arrivals.complete and time.monotonic() - quiet_since < QUIET_LIMIT_S:
+        while not arrivals.complete and time.monotonic() - quiet_since < _quiet_limit_s(stopping):
             found = await reader.getmany(timeout_ms=FETCH_WAIT_MS)
             now = time.monotonic()
             if now >= told_at:
                 tell(arrivals.lately())
                 told_at += TELL_EVERY_S
-            if found or arrivals.read >= plan.due_by(now):
+            is_all = not stopping.is_set() and arrivals.read >= plan.due_by(now)
+            if found or is_all:
                 quiet_since = max(now, plan.starts_at)
             outcomes = [orjson.loads(one.value) for records in found.values() for one in records]
             others += sum(outcome["outcome"] != OUTCOME for outcome in outcomes)

@@ -60,18 +60,22 @@ class Verdict(IntEnum):
             Verdict.PASSED: "passed: the books prove, and every threshold holds",
             Verdict.THRESHOLD: "failed: a threshold does not hold",
             Verdict.PROOF_FAILED: "failed: the books do not prove, so the figures are void",
-            Verdict.INVALID: "invalid: the sender was late, so the figures are void",
+            Verdict.INVALID: "invalid: interrupted or sent too late, so the figures are void",
             Verdict.NOT_RUN: "not run",
         }[self]
 
 
 def verdict_of(
-    figures: Mapping[str, float | None], bounds: Sequence[Threshold], faults: Sequence[str]
+    figures: Mapping[str, float | None],
+    bounds: Sequence[Threshold],
+    faults: Sequence[str],
+    *,
+    is_interrupted: bool = False,
 ) -> Verdict:
     """Judge a run: money first, then whether it was one, then what it was to reach."""
     if faults:
         return Verdict.PROOF_FAILED
-    if (figures["late_sends_percent"] or 0.0) > LATE_PERCENT_MAX:
+    if is_interrupted or (figures["late_sends_percent"] or 0.0) > LATE_PERCENT_MAX:
         return Verdict.INVALID
     holds = all(bound.holds(figures) for bound in bounds)
     return Verdict.PASSED if holds else Verdict.THRESHOLD
@@ -151,11 +155,11 @@ async def _driven(
     finally:
         for worker in workers:
             worker.stop()
-    measured = found["sent"] - found["warm_up_commands"]
+    measured = max(1, found["sent"] - found["warm_up_commands"])
     return found | {
         "series": [row._asdict() for row in track.series],
         "late_sends_percent": round(100 * found["late_sends"] / measured, 3),
-        "worker_cpu_us": round(used_s / found["sent"] * MICROSECONDS, 2),
+        "worker_cpu_us": round(used_s / max(1, found["sent"]) * MICROSECONDS, 2),
         "worker_memory_mib": round(memory / MEBIBYTE, 1),
     }
 
@@ -165,7 +169,7 @@ def _report(
 ) -> int:
     found, faults = measured.pop("found"), measured["faults"]
     bounds = profile.bounds()
-    verdict = verdict_of(found, bounds, faults)
+    verdict = verdict_of(found, bounds, faults, is_interrupted=found["is_interrupted"])
     written = {
         "profile": name,
         "verdict": verdict.name.lower(),

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from loadtest.child import needs, serve, tell
+from loadtest.child import needs, serve, tell, told_to_stop
 from loadtest.load.arrivals import LATE_AFTER_S, TELL_EVERY_S
 from loadtest.load.filling import producer, send
 from loadtest.load.schedule import Schedule, Stage
@@ -88,6 +88,7 @@ async def main(
     """Send everything; give how many sends were late, and the CPU seconds used."""
     gc.disable()  # millions of small objects and no cycles
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
+    stopping = told_to_stop()
     written = transfers(plan.count, accounts, partitions, seed=seed)
     # Written before they are due: what writing costs would be missed by the system under test.
     ahead = deque(islice(written, AHEAD))
@@ -96,7 +97,7 @@ async def main(
         tasks = [group.create_task(lane.run()) for lane in lanes]
         cpu_s = time.process_time()
         sent, told_at = 0, plan.starts_at
-        while sent < plan.count:
+        while sent < plan.count and not stopping.is_set():
             due = min(plan.due_by(time.monotonic()), sent + len(ahead))
             for number in range(sent, due):
                 one = ahead.popleft()

@@ -65,13 +65,12 @@ def transfers(
     homes = [partition_of(key, partitions) for key in keys]
     amounts = [major_of(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
     for start in range(first, first + count, CHUNK):
-        size = min(CHUNK, first + count - start)
-        debits = rng.choices(range(accounts), k=size)
-        credits_ = [0] * size if hot else rng.choices(range(accounts), k=size)
-        sums = rng.choices(range(1, AMOUNT_MINOR_MAX + 1), k=size)
-        for number, debit, drawn, minor in zip(
-            range(start, start + size), debits, credits_, sums, strict=True
-        ):
+        # All of a chunk is drawn, so that fewer transfers are the first of more.
+        debits = rng.choices(range(accounts), k=CHUNK)
+        credits_ = [0] * CHUNK if hot else rng.choices(range(accounts), k=CHUNK)
+        sums = rng.choices(range(1, AMOUNT_MINOR_MAX + 1), k=CHUNK)
+        numbers = range(start, min(start + CHUNK, first + count))
+        for number, debit, drawn, minor in zip(numbers, debits, credits_, sums, strict=False):
             payer, payee = debit, drawn
             if payer == payee and hot:
                 payer = (payer + 1) % accounts

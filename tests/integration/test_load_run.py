@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -85,6 +87,36 @@ def test_a_profile_is_sent_proved_and_judged(
     )
     assert len(written["series"]) >= 3
     assert set(postgres.query("SELECT datname FROM pg_database").split()) == before
+
+
+def test_interrupted_it_ends_in_order_and_still_reports(
+    broker: KafkaBroker, database_url: str, tmp_path: Path
+) -> None:
+    """What was sent until then is waited for and proved; the run itself says nothing."""
+    profile, result = tmp_path / "long.toml", tmp_path / "long.json"
+    profile.write_text(PROFILE.format(stall_ms=60_000).replace("seconds = 2", "seconds = 600"))
+    addresses = ("--bootstrap-servers", broker.bootstrap_servers, "--database-url", database_url)
+    words = [sys.executable, "-m", "loadtest", "run", str(profile), *addresses]
+    process = subprocess.Popen(
+        [*words, "--result", str(result)],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A test run in the background of a shell has inherited that SIGINT is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
+    )
+    assert process.stdout is not None
+    while "in flight" not in (said := process.stdout.readline()):
+        assert said, "it ended before it began"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=LIMIT_S)
+
+    assert process.returncode == 3, said
+    written = json.loads(result.read_text())
+    assert (written["verdict"], written["faults"]) == ("invalid", [])
+    assert written["counts"]["is_interrupted"] is True
+    assert 100 < written["counts"]["sent"] == written["counts"]["read"] < 10_000
 
 
 def test_what_can_not_be_run_is_told(

@@ -91,5 +91,6 @@ def test_money_is_judged_first_then_the_sender_then_the_thresholds() -> None:
     assert verdict_of(figures, met, []) is Verdict.PASSED
     assert verdict_of(figures, [*met, *unmet], []) is Verdict.THRESHOLD
     assert verdict_of(late, unmet, []) is Verdict.INVALID
+    assert verdict_of(figures, unmet, [], is_interrupted=True) is Verdict.INVALID
     assert verdict_of(late, unmet, ["one is missing"]) is Verdict.PROOF_FAILED
     assert [*Verdict] == [0, 1, 2, 3, 4]

@@ -69,6 +69,13 @@ def test_the_same_seed_writes_the_same_bytes() -> None:
     assert light.balances == load(300, ACCOUNTS, PARTITIONS, seed=5).balances
 
 
+def test_fewer_transfers_are_the_first_of_more() -> None:
+    """A load that was interrupted is proved as if no more had been meant."""
+    more = list(transfers(25_000, ACCOUNTS, PARTITIONS, seed=5))
+    for count in (1, 9_999, 10_000, 10_001, 24_999):
+        assert list(transfers(count, ACCOUNTS, PARTITIONS, seed=5)) == more[:count]
+
+
 def test_hot_transfers_credit_one_account() -> None:
     """All of them, and never from that account to itself."""
     hot = list(transfers(2_000, ACCOUNTS, PARTITIONS, seed=6, hot=True))
