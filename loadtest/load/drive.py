@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from loadtest.child import Child
+from loadtest.errors import LoadTestError
 from loadtest.ground import OUTCOMES
 from loadtest.lanes import COMMANDS
 from loadtest.load.schedule import Schedule, Stage
@@ -58,7 +59,7 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:
-            found = await _both(sender, reader, track)
+            found = await both(sender, reader, track)
         finally:
             sender.abandon()
     finally:
@@ -67,7 +68,7 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
     return {**found, "missing": missing, "warm_up_commands": schedule.warm_up}
 
 
-async def _both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
+async def both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
     """Wait for both sides. Interrupted, nothing more is sent, and what was sent is waited for."""
     sending = asyncio.create_task(sender.answer(track.sender))
     reading = asyncio.create_task(reader.answer(track.reader))
@@ -79,4 +80,7 @@ async def _both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
         sender.stop()
         await asyncio.wait({sending})
         reader.stop()
+    except LoadTestError:
+        reading.cancel()
+        raise
     return {**await sending, **await reading, "is_interrupted": is_interrupted}

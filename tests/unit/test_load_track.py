@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import textwrap
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from loadtest.child import Child
 from loadtest.errors import LoadTestError
+from loadtest.load.drive import both
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.track import PLAIN_EVERY_ROWS, Second, Track, View, drawn, line
 
@@ -119,3 +121,17 @@ async def test_a_child_that_fails_is_told(
     with pytest.raises(LoadTestError, match=said):
         await child.answer()
     assert not psutil.pid_exists(child.pid)
+
+
+async def test_where_one_side_fails_the_other_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for outcomes of what is not sent."""
+    sender = Child(module(tmp_path, monkeypatch, "raise SystemExit('no broker')"), {}, 60.0)
+    (tmp_path / "another.py").write_text("import time; time.sleep(60)")
+    reader = Child("another", {}, 60.0)
+    with pytest.raises(LoadTestError, match="no broker"):
+        await both(sender, reader, Track())
+    await asyncio.sleep(0)
+    reader.abandon()
+    assert not psutil.pid_exists(reader.pid)
