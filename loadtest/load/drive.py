@@ -81,6 +81,7 @@ async def both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
         await asyncio.wait({sending})
         reader.stop()
     except LoadTestError:
+        sending.cancel()
         reading.cancel()
         raise
     return {**await sending, **await reading, "is_interrupted": is_interrupted}
