@@ -13,6 +13,8 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from processor.batch import Answered, Batch, Run, joined
 from processor.core.answers import Answer, Arrival, answer_again, decide_all, ids_of
 from processor.core.books import Account, Books, Decided, Subject
@@ -21,7 +23,7 @@ from processor.core.commands import AccountOpen, Command
 from processor.core.decode import Invalid
 from processor.core.own_accounts import FEES_PREFIX, kind_of_own
 from processor.core.rule_commands import LimitSet, TariffSet
-from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Bounded, Rules
+from processor.core.rules import ACCOUNT, CHANNEL, CUSTOMER, Rules
 from processor.errors import AlreadyDecidedError, FaultError
 from processor.ledger import Ledger, PostingSession
 from processor.timelines import Timelines
@@ -181,8 +183,8 @@ async def _read_books(
     accounts = await session.lock(names)
     reversed_minor = await session.reversed_totals(originals)
     holds = await session.holds(held)
-    bounded = _bounded(session.rules, changing)
-    spent = await session.lock_spent(_spending(bounded, kinds, accounts.values()))
+    bounding = _bounding(session.rules, changing)
+    spent = await session.lock_spent(_spending(bounding, kinds, accounts.values()))
     return Books(
         accounts=accounts,
         decided=decided,
@@ -197,13 +199,15 @@ def _undecided(asked: list[Command], decided: dict[str, Decided]) -> list[Comman
     return [one for one in asked if one.transaction_id not in decided] if decided else asked
 
 
-def _bounded(rules: Rules, changing: Sequence[Command]) -> set[Bounded]:
-    """Name what is limited, or may be once the batch has set its limits."""
-    return {*rules.limits, *(one.limit.bounded for one in changing if isinstance(one, LimitSet))}
+def _bounding(rules: Rules, changing: Sequence[Command]) -> Rules:
+    """Add to the limits in force those that the batch may set."""
+    new = {one.limit.bounded: one.limit for one in changing if isinstance(one, LimitSet)}
+    return replace(rules, limits={**rules.limits, **new}) if new else rules
 
 
-def _spending(bounded: set[Bounded], kinds: Kinds, accounts: Collection[Account]) -> list[Subject]:
+def _spending(rules: Rules, kinds: Kinds, accounts: Collection[Account]) -> list[Subject]:
     """Name whose spending is counted under limits, in the global order."""
+    bounded, scopes = rules.limits, rules.limited_scopes
     if not bounded:
         return []
     channels = {one.channel for asked in kinds.values() for one in asked}
@@ -212,7 +216,6 @@ def _spending(bounded: set[Bounded], kinds: Kinds, accounts: Collection[Account]
     known += [(one.account, one.customer, one.currency) for one in opened]
     currencies = {currency for _, _, currency in known}
     subjects = {(CHANNEL, channel, currency) for channel in channels for currency in currencies}
-    scopes = {scope for scope, _, _ in bounded}
     if ACCOUNT in scopes:
         subjects |= {(ACCOUNT, name, currency) for name, _, currency in known}
     if CUSTOMER in scopes:

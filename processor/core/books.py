@@ -231,9 +231,6 @@ class Books:
         self.is_ruled = False
         """Whether money that moves may cost something, or is limited."""
 
-        self.limited_scopes: set[str] = set()
-        """Whose spending is limited, for anyone."""
-
         self._tariffs: dict[Scope, Tariff | None] = {}
 
         self.today = UNDATED.booking_date
@@ -283,8 +280,7 @@ class Books:
 
     def rule_from_here(self) -> None:
         """Decide and date what comes from here on as the rules say."""
-        self.limited_scopes = {limit.scope for limit in self.rules.limits.values()}
-        self.is_ruled = bool(self.rules.tariffs or self.limited_scopes)
+        self.is_ruled = bool(self.rules.tariffs or self.rules.limits)
         self._tariffs = {}
         open_date = self.rules.open_date or self.today
         self.dates = Dates(open_date, open_date)

@@ -9,6 +9,7 @@ them waits for those in flight, and those behind it wait for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -97,7 +98,7 @@ class SpendingLimit(msgspec.Struct, frozen=True):
         return (self.scope, self.subject, self.currency)
 
 
-class Rules(msgspec.Struct, frozen=True):
+class Rules(msgspec.Struct, frozen=True, dict=True):
     """
     The rules at a place of the ledger's order; `version` is the sequence of the last change.
 
@@ -109,6 +110,11 @@ class Rules(msgspec.Struct, frozen=True):
     tariffs: Mapping[Scope, Tariff] = MappingProxyType({})
     limits: Mapping[Bounded, SpendingLimit] = MappingProxyType({})
     open_date: str | None = None
+
+    @cached_property
+    def limited_scopes(self) -> frozenset[str]:
+        """Whose spending is limited, for anyone; found once, as a bank may have many limits."""
+        return frozenset(limit.scope for limit in self.limits.values())
 
     def with_open_date(self, open_date: str) -> Rules:
         """Book on another day from here on."""

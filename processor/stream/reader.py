@@ -279,4 +279,4 @@ class Reader:
             await self._ledger.delivered(changed)
             # By claim: the partitions may have been claimed anew while the ledger wrote, and then
             # nothing of theirs is noted.
-            self._noted = {**self._noted, **changed}
+            self._noted.update(changed)

@@ -44,7 +44,7 @@ def spendings_for(books: Books, channel: str, taken: Taken) -> tuple[Spending, .
     """
     Find what a command spends under which limits, or the first limit that it would exceed.
     """
-    if not books.limited_scopes:
+    if not books.rules.limits:
         return ()
     found: list[Spending] = []
     for subject, amount in _by_subject(books, channel, taken).items():
@@ -75,7 +75,7 @@ def _by_subject(books: Books, channel: str, taken: Taken) -> dict[Subject, int]:
         if amount > 0 and kind_of_own(account.name) is None
     ]
     for scope in SCOPES:
-        if scope in books.limited_scopes:
+        if scope in books.rules.limited_scopes:
             for account, amount in counted:
                 name = _subject(scope, account, channel)
                 if name is not None:
