@@ -16,6 +16,8 @@ from deploy.local.daemon import launcher
 from loadtest.errors import LoadTestError
 
 KILL_LIMIT_S = 10.0
+CHILD_LIMIT_S = 600.0
+"""How long a child may take beside what its schedule takes."""
 
 Progress = Callable[[dict[str, Any]], None]
 """Is told, in the event loop, what a child tells while it works."""
@@ -55,10 +57,10 @@ class Child:
         """Wait for its end and give what it found."""
         loop = asyncio.get_running_loop()
 
-        def tell(said: dict[str, Any]) -> None:
+        def hand_on(said: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(progress, said)
 
-        reading = asyncio.create_task(asyncio.to_thread(self._read, tell))
+        reading = asyncio.create_task(asyncio.to_thread(self._read, hand_on))
         try:
             done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
             complaint = self._end()
@@ -71,14 +73,14 @@ class Child:
             raise LoadTestError(f"{self._module} failed: {complaint or 'it said nothing'}")
         return found
 
-    def _read(self, tell: Progress) -> dict[str, Any] | None:
+    def _read(self, hand_on: Progress) -> dict[str, Any] | None:
         """Read what it says to the end; the last is its answer."""
         assert self._process.stdout is not None, "asked for above"
         last: dict[str, Any] | None = None
         with self._process.stdout as lines:
             for line in lines:
                 if last is not None:
-                    tell(last)
+                    hand_on(last)
                 last = orjson.loads(line)
         self._process.wait()
         return last

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from loadtest.child import Child
+from loadtest.child import CHILD_LIMIT_S, Child
 from loadtest.ground import OUTCOMES, Ground
 from loadtest.lanes import COMMAND_TOPICS, COMMANDS, Lanes
 from loadtest.load.accounts import funded
@@ -28,7 +28,6 @@ from loadtest.site import Site
 CASES = ("ceiling", "e2e", "hot", "mixed", "naive", "latency")
 NEED_ACCOUNTS = frozenset({"e2e", "hot", "latency"})
 PARTITIONS = 8
-CHILD_LIMIT_S = 600.0
 PROGRESS_EVERY_S = 2.0
 
 

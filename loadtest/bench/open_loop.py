@@ -25,15 +25,16 @@ async def latency(bench: Bench, template: str) -> dict[str, Any]:
         f"open loop: {plan.latency_per_second:,}/s for {plan.latency_seconds} s"
         f" after {WARM_UP_S} s of warming up"
     )
+    load = _load(bench)
     async with bench.ground.case("latency", template) as case:
         worker = bench.worker("latency", case)
         try:
             worker.launch()
             await asyncio.to_thread(worker.wait)
-            found = await _send_and_read(bench, case, worker)
+            found = await _send_and_read(bench, load, case, worker)
         finally:
             worker.stop()
-        bench.take("latency", await prove(case, _load(bench), found))
+        bench.take("latency", await prove(case, load, found))
     p50, p99 = found["latency_p50_ms"], found["latency_p99_ms"]
     bench.print(f"  latency  median {p50} ms, 99th percentile {p99} ms")
     return found
@@ -49,8 +50,9 @@ def _load(bench: Bench) -> Load:
     return Load(stages, plan.accounts, PARTITIONS, SEED)
 
 
-async def _send_and_read(bench: Bench, case: Site, worker: MeasuredWorker) -> dict[str, Any]:
-    load = _load(bench)
+async def _send_and_read(
+    bench: Bench, load: Load, case: Site, worker: MeasuredWorker
+) -> dict[str, Any]:
     processes = bench.ground.beside(worker.pid)
     before = processes.usage()
     found = await drive(case, load, Track())

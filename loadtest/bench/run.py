@@ -5,30 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import secrets
-import shutil
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
-import orjson
-import psutil
 from rich.console import Console
 
-from deploy.local import KAFKA_VERSION
 from loadtest.bench import cases, open_loop
 from loadtest.bench.cases import Bench, Plan
 from loadtest.bench.figures import GOALS, missed, summed_up, table
-from loadtest.errors import LoadTestError
-from loadtest.ground import found_or_started
-from loadtest.measure.machine import fdatasync_ms, machine, postgres_settings, versions
+from loadtest.measure.session import CHECKOUT, ground_of, head, screen, write_result
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 RESULT = CHECKOUT / "build" / "bench.json"
-PLAIN_WIDTH = 120
 TIMED = (
     "from the worker's first claim of a partition, just before its first fetch, "
     "to the broker's acknowledgement of the last outcome"
@@ -36,65 +25,25 @@ TIMED = (
 BUSY_PERCENT_MAX = 10
 """A machine that others use more than this, before anything is started, measures them as well."""
 
-RUNS = CHECKOUT / "build" / "run"
-
 
 def bench(plan: Plan, result: Path, *, strict: bool) -> int:
     """Run a bench, print the table and write the result; give the exit status."""
     # Millions of small objects and no cycles: collecting would only disturb what is measured.
     gc.disable()
-    name = f"bench-{secrets.token_hex(3)}"
-    folder = RUNS / name
-    folder.mkdir(parents=True)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    try:
-        with ExitStack() as ends, asyncio.Runner() as runner:
-            ground = found_or_started(name, folder, console, ends)
-            found = runner.run(_measure(Bench(plan, ground, folder, console)))
-    except Exception as error:
-        _keep_logs(folder, console)
-        if isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
-            raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
-        if isinstance(error, psutil.Error):
-            raise LoadTestError(f"a process that is measured has ended: {error}") from error
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    console = screen()
+    with ground_of("bench", console) as (ground, folder), asyncio.Runner() as runner:
+        found = runner.run(_measure(Bench(plan, ground, folder, console)))
     return _report(found, plan, result, console, strict=strict)
-
-
-def _keep_logs(folder: Path, console: Console) -> None:
-    """Keep the workers' logs for a look; the servers' data would only fill the disk."""
-    shutil.rmtree(folder / "stack", ignore_errors=True)
-    if any(folder.iterdir()):
-        console.print(f"Kept for a look: {folder}", markup=False)
-    else:
-        folder.rmdir()
 
 
 async def _measure(bench_: Bench) -> dict[str, Any]:
     plan, ground = bench_.plan, bench_.ground
     await ground.refuse_unless_for_tests()
-    machine_ = machine()
-    busy = machine_["busy_before_percent"]
+    begun = await head(ground, bench_.folder, outcome_acks="all", outcome_producer="idempotent")
+    busy = begun["machine"]["busy_before_percent"]
     if busy > BUSY_PERCENT_MAX:
         bench_.print(f"others keep {busy:.0f} % of this machine busy: no figures to judge by")
-    head = {
-        "machine": machine_,
-        "versions": versions(CHECKOUT),
-        "durability": {
-            "postgres": await postgres_settings(ground.place.database_url),
-            "kafka": KAFKA_VERSION if ground.is_own else "of the user",
-            "outcome_acks": "all",
-            "outcome_producer": "idempotent",
-        },
-        "fdatasync_ms": fdatasync_ms(bench_.folder),
-        "plan": msgspec.to_builtins(plan),
-    }
+    begun["plan"] = msgspec.to_builtins(plan)
     rounds: list[dict[str, Any]] = []
     latency = None
     async with contextlib.AsyncExitStack() as stack:
@@ -107,7 +56,7 @@ async def _measure(bench_: Bench) -> dict[str, Any]:
         if "latency" in plan.only:
             assert template is not None, "the latency case needs accounts"
             latency = await open_loop.latency(bench_, template)
-    return head | {"rounds": rounds, "latency": latency, "faults": bench_.faults}
+    return begun | {"rounds": rounds, "latency": latency, "faults": bench_.faults}
 
 
 def _report(
@@ -128,10 +77,7 @@ def _report(
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **found,
     }
-    result.parent.mkdir(parents=True, exist_ok=True)
-    draft = result.with_suffix(".draft")
-    draft.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
-    draft.replace(result)
+    write_result(result, written)
     console.print(table(figures, rounds))
     for fault in faults:
         console.print(f"the proof fails: {fault}", markup=False)

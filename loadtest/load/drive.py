@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from loadtest.child import Child
+from loadtest.child import CHILD_LIMIT_S, Child
 from loadtest.errors import LoadTestError
 from loadtest.ground import OUTCOMES
 from loadtest.lanes import COMMANDS
@@ -23,9 +23,6 @@ CHILD_START_S = 2.5
 
 WRITE_S = 30e-6
 """What writing one command takes on a slow machine."""
-
-CHILD_LIMIT_S = 600.0
-"""How long a child may take beside what the schedule takes."""
 
 
 class Load(NamedTuple):

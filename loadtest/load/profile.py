@@ -97,7 +97,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             found.append("stages: at least one must be measured, not all warm up")
         if warming != sorted(warming, reverse=True):
             found.append("stages: those that warm up come first")
-        if not found and self.accounts < 2:  # noqa: PLR2004 - money moves between two
+        if self.accounts < 2:  # noqa: PLR2004 - money moves between two
             found.append("accounts: at least 2")
         if self.accounts > ACCOUNTS_MAX:
             found.append(f"accounts: at most {ACCOUNTS_MAX:,}")

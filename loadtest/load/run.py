@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import secrets
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
-import orjson
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import KAFKA_VERSION
-from loadtest.errors import LoadTestError
-from loadtest.ground import Ground, found_or_started
+from loadtest.ground import Ground
 from loadtest.load.accounts import funded
 from loadtest.load.drive import Load, drive
 from loadtest.load.profile import FIGURES, Profile, Threshold
 from loadtest.load.prove import prove
 from loadtest.load.track import Track, View
 from loadtest.measure.drain import MeasuredWorker
-from loadtest.measure.machine import fdatasync_ms, machine, postgres_settings, versions
+from loadtest.measure.session import CHECKOUT, ground_of, head, screen, write_result
 from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
 from loadtest.site import Site
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-RUNS = CHECKOUT / "build" / "run"
 RESULTS = CHECKOUT / "build" / "loadtest"
 PARTITIONS = 8
-PLAIN_WIDTH = 120
 MEBIBYTE = 1024 * 1024
 MICROSECONDS = 1_000_000
 
@@ -84,21 +75,10 @@ def verdict_of(
 def run(name: str, profile: Profile, result: Path | None) -> int:
     """Run a profile, print its figures and write the result; give the exit status."""
     gc.disable()  # millions of small objects and no cycles
-    title = f"load-{secrets.token_hex(3)}"
-    folder = RUNS / title
-    folder.mkdir(parents=True)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
+    console = screen()
     console.print(f"{name}: {profile.title}", markup=False)
-    try:
-        with ExitStack() as ends, asyncio.Runner() as runner:
-            ground = found_or_started(title, folder, console, ends)
-            found = runner.run(_measure(profile, ground, folder, console))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ground_of("load", console) as (ground, folder), asyncio.Runner() as runner:
+        found = runner.run(_measure(profile, ground, folder, console))
     return _report(name, profile, found, result or RESULTS / f"{name}.json", console)
 
 
@@ -106,17 +86,7 @@ async def _measure(
     profile: Profile, ground: Ground, folder: Path, console: Console
 ) -> dict[str, Any]:
     await ground.refuse_unless_for_tests()
-    head = {
-        "machine": machine(),
-        "versions": versions(CHECKOUT),
-        "durability": {
-            "postgres": await postgres_settings(ground.place.database_url),
-            "kafka": KAFKA_VERSION if ground.is_own else "of the user",
-            "command_acks": "all",
-            "command_producer": "idempotent",
-        },
-        "fdatasync_ms": fdatasync_ms(folder),
-    }
+    begun = await head(ground, folder, command_acks="all", command_producer="idempotent")
     load = Load(profile.stages, profile.accounts, PARTITIONS, profile.seed)
     async with AsyncExitStack() as stack:
         console.print(f"opening {profile.accounts:,} accounts")
@@ -126,7 +96,7 @@ async def _measure(
         found = await _driven(profile, load, case, folder, console)
         console.print("proving the books")
         faults = await prove(case, load, found)
-    return head | {"found": found, "faults": list(faults.lines)}
+    return begun | {"found": found, "faults": list(faults.lines)}
 
 
 async def _driven(
@@ -185,10 +155,7 @@ def _report(
         "series": found["series"],
         **measured,
     }
-    result.parent.mkdir(parents=True, exist_ok=True)
-    draft = result.with_suffix(".draft")
-    draft.write_bytes(orjson.dumps(written, option=orjson.OPT_INDENT_2))
-    draft.replace(result)
+    write_result(result, written)
     console.print(_table(name, found, bounds))
     for fault in faults:
         console.print(f"the proof fails: {fault}", markup=False)
