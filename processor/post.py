@@ -207,24 +207,29 @@ def _bounding(rules: Rules, changing: Sequence[Command]) -> Rules:
 
 def _spending(rules: Rules, kinds: Kinds, accounts: Collection[Account]) -> list[Subject]:
     """Name whose spending is counted under limits, in the global order."""
-    bounded, scopes = rules.limits, rules.limited_scopes
+    bounded = rules.limits
     if not bounded:
         return []
-    channels = {one.channel for asked in kinds.values() for one in asked}
     opened: list[AccountOpen] = kinds.get(AccountOpen, [])
     known = [(one.name, one.customer, one.currency) for one in accounts]
     known += [(one.account, one.customer, one.currency) for one in opened]
-    currencies = {currency for _, _, currency in known}
-    subjects = {(CHANNEL, channel, currency) for channel in channels for currency in currencies}
-    if ACCOUNT in scopes:
-        subjects |= {(ACCOUNT, name, currency) for name, _, currency in known}
-    if CUSTOMER in scopes:
-        subjects |= {(CUSTOMER, customer, currency) for _, customer, currency in known if customer}
+    subjects: set[Subject] = set()
+    if CHANNEL in rules.limited_scopes:
+        channels = {one.channel for asked in kinds.values() for one in asked}
+        currencies = {currency for _, _, currency in known}
+        subjects = {(CHANNEL, channel, currency) for channel in channels for currency in currencies}
+    # Hardly an account of a batch is limited: what is no subject at all is passed over at once.
+    named, everywhere = rules.limited_subjects, rules.limited_currencies
+    for name, customer, currency in known:
+        if name in named or customer in named or currency in everywhere:
+            if kind_of_own(name) is None:
+                subjects.add((ACCOUNT, name, currency))
+            if customer is not None:
+                subjects.add((CUSTOMER, customer, currency))
     return sorted(
         (scope, name, currency)
         for scope, name, currency in subjects
-        if ((scope, name, currency) in bounded or (scope, None, currency) in bounded)
-        and not (scope == ACCOUNT and kind_of_own(name) is not None)
+        if (scope, name, currency) in bounded or (scope, None, currency) in bounded
     )
 
 

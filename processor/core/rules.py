@@ -114,7 +114,29 @@ class Rules(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def limited_scopes(self) -> frozenset[str]:
         """Whose spending is limited, for anyone; found once, as a bank may have many limits."""
-        return frozenset(limit.scope for limit in self.limits.values())
+        return frozenset(scope for scope, _, _ in self.limits)
+
+    @cached_property
+    def limited_subjects(self) -> frozenset[str | None]:
+        """Who has a limit of their own, in whatever scope and currency."""
+        return frozenset(subject for _, subject, _ in self.limits if subject is not None)
+
+    @cached_property
+    def limited_currencies(self) -> frozenset[str]:
+        """In which currencies a limit is for anyone."""
+        return frozenset(currency for _, subject, currency in self.limits if subject is None)
+
+    @cached_property
+    def _charged(self) -> frozenset[tuple[str, str | None]]:
+        return frozenset((command, channel) for command, channel, *_ in self.tariffs)
+
+    def may_limit(self, currency: str, *subjects: str | None) -> bool:
+        """Say whether to look for limits of these subjects; where not, they have none."""
+        return currency in self.limited_currencies or not self.limited_subjects.isdisjoint(subjects)
+
+    def may_charge(self, command: str, channel: str) -> bool:
+        """Say whether to look for tariffs of a command; where not, it costs nothing."""
+        return (command, channel) in self._charged or (command, None) in self._charged
 
     def with_open_date(self, open_date: str) -> Rules:
         """Book on another day from here on."""

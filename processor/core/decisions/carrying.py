@@ -13,9 +13,20 @@ from processor.core.decisions.spending import refused_for, spendings_for
 from processor.core.shown import Exceeded, Shown
 
 if TYPE_CHECKING:
-    from processor.core.books import Books, Ruling
+    from processor.core.books import Account, Books, Ruling
     from processor.core.commands import Command
     from processor.core.decisions.fees import Move
+
+
+def is_concerned(books: Books, command: Command, payer: Account | None) -> bool:
+    """
+    Say whether a rule may concern what a command takes from an account; most concern no payment.
+    """
+    assert payer is not None, "sides are checked first"
+    rules, channel = books.rules, command.channel
+    return rules.may_charge(command.TYPE, channel) or rules.may_limit(
+        payer.currency, payer.name, payer.customer, channel
+    )
 
 
 def carry_out(

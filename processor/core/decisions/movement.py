@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.core.books import Books, Posting, Ruling
-from processor.core.decisions.carrying import carry_out
+from processor.core.decisions.carrying import carry_out, is_concerned
 from processor.core.decisions.checks import refusal_of_amount, refusal_of_sides
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def decide(command: Movement, books: Books, refused: Reason | None) -> Ruling:
     amount, currency = command.amount_minor, command.currency
     debit, credit = books.account(debit_name), books.account(credit_name)
     reason = refused or refusal_of_sides(debit, credit, currency)
-    if reason is None and books.is_ruled:
+    if reason is None and books.is_ruled and is_concerned(books, command, debit):
         assert debit is not None, "sides were checked"
         assert credit is not None, "sides were checked"
         return carry_out(books, command, as_asked(command), [(debit, credit, amount)])
