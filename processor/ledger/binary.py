@@ -1,9 +1,9 @@
 """
-Rows of the two tables that every payment writes, as PostgreSQL's binary COPY format has them.
+Rows of the tables that first answers are written to, as PostgreSQL's binary COPY format has them.
 
-asyncpg's own encoder looks up a codec for every value of every row. Here a row is one
-`struct.pack` and the bytes of its texts, which costs the worker about half. Everything else is
-written through asyncpg.
+asyncpg's own encoder looks up a codec for every value of every row, and asks of every element of an
+array whether it is an array again. Here a row is one `struct.pack` and the bytes of its texts,
+which costs the worker half or less. Everything else is written through asyncpg.
 
 Source: PostgreSQL, "COPY", Binary Format: a header, for each row the count of its fields and each
 field as its length (-1 for NULL) and its bytes in network order, and a trailer.
@@ -21,6 +21,7 @@ from processor.core.books import Decided, Holding, Ruling
 from processor.core.commands import Command, id_bytes
 from processor.core.dates import UNDATED
 from processor.core.fingerprint import FINGERPRINT_VERSION
+from processor.core.hold_commands import HoldPlace
 from processor.ledger.rows import details_of, metadata_of, shown_of
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -83,6 +84,51 @@ _NO_HOLD: Final = 3 * NULL
 _HOLDING: Final = Struct(">i16siqiq")
 _ONLY_ON_THE_FIRST_LINE: Final = 6 * NULL
 """`metadata` and what stands behind it, of the further lines of a transaction."""
+
+_PLACE_COLUMNS: Final = (
+    "ledger_sequence",
+    "decided_at",
+    "transaction_id",
+    "source_id",
+    "source_offset",
+)
+_PLACE: Final = Struct(">hiqiqi16siiiq")
+"""The number of columns, then those of a command's place, each after its length."""
+
+_ASKED_COLUMNS: Final = ("type", "channel", "reference", "metadata", "details")
+
+REFUSAL_COLUMNS: Final = (
+    *_PLACE_COLUMNS,
+    "reason",
+    "account",
+    "debit_account",
+    "credit_account",
+    "amount",
+    "currency",
+    *_ASKED_COLUMNS,
+    "shown",
+)
+CHANGE_COLUMNS: Final = (
+    *_PLACE_COLUMNS,
+    "account",
+    "currency",
+    "debit_account",
+    "credit_account",
+    *_ASKED_COLUMNS,
+    "shown",
+    "status",
+    "overdraft_limit",
+    "available",
+    "amount",
+    "hold_transaction_id",
+    "held",
+    "released",
+    "capture_max",
+    "expires_at_us",
+    "changes_rules",
+)
+_BIGINT: Final = Struct(">iq")
+_BOOLEAN: Final = {True: _LENGTH.pack(1) + b"\1", False: _LENGTH.pack(1) + b"\0"}
 
 Encoder = Callable[[Sequence[Decided], datetime], bytes]
 
@@ -179,6 +225,94 @@ def _of_first_line(ruling: Ruling, command: Command) -> bytes:
     )
 
 
+def refusals(decided: Sequence[Decided], now: datetime) -> bytes:
+    """Encode rows of ledger.refusal, of commands that a rule forbade."""
+    at = _microseconds(now)
+    parts: list[bytes] = []
+    for one in decided:
+        ruling = one.ruling
+        parts += (
+            _place(len(REFUSAL_COLUMNS), one, at),
+            _text(ruling.reason),
+            _text(ruling.account),
+            _text(ruling.debit_account),
+            _text(ruling.credit_account),
+            _text(ruling.amount),
+            _text(ruling.currency),
+            *_asked(one),
+            _text(shown_of(ruling)),
+        )
+    return b"".join(parts)
+
+
+def account_changes(decided: Sequence[Decided], now: datetime) -> bytes:
+    """
+    Encode rows of ledger.account_change, of commands that were carried out without moving money.
+    """
+    at = _microseconds(now)
+    parts: list[bytes] = []
+    for one in decided:
+        ruling = one.ruling
+        parts += (
+            _place(len(CHANGE_COLUMNS), one, at),
+            _text(ruling.account or ruling.debit_account),
+            _text(ruling.currency),
+            _text(ruling.debit_account),
+            _text(ruling.credit_account),
+            *_asked(one),
+            _text(shown_of(ruling)),
+            *_changed(ruling),
+            _bigint(ruling.amount_minor),
+            _NO_HOLD if ruling.holding is None else _holding(ruling.holding),
+            *_placed(one.command),
+            _BOOLEAN[ruling.changes_rules],
+        )
+    return b"".join(parts)
+
+
+def _place(columns: int, one: Decided, at: int) -> bytes:
+    """Encode which command it was, and where it stood."""
+    source = one.source
+    # fmt: off
+    return _PLACE.pack(
+        columns,
+        8, one.ledger_sequence,
+        8, at,
+        16, id_bytes(one.transaction_id),
+        4, source.source_id,
+        8, source.offset,
+    )
+    # fmt: on
+
+
+def _asked(one: Decided) -> tuple[bytes, ...]:
+    """Encode what every command has, and what no column of its own holds."""
+    command = one.command
+    assert command is not None, "what was decided just now has its command at hand"
+    return (
+        _text(one.type),
+        _text(one.channel),
+        _text(command.reference),
+        _text(metadata_of(command)),
+        _text(details_of(command)),
+    )
+
+
+def _changed(ruling: Ruling) -> tuple[bytes, ...]:
+    """Encode what became of an account."""
+    change = ruling.change
+    if change is None:
+        return (NULL, NULL, NULL)
+    return (_text(change.status), _bigint(change.overdraft_limit), _bigint(change.available))
+
+
+def _placed(command: Command | None) -> tuple[bytes, bytes]:
+    """Encode what a hold allows beyond what it sets aside."""
+    if not isinstance(command, HoldPlace):
+        return (NULL, NULL)
+    return (_bigint(command.capture_max_minor), _bigint(command.expires_at_us))
+
+
 def _holding(holding: Holding) -> bytes:
     hold_id = id_bytes(holding.hold_transaction_id)
     return _HOLDING.pack(16, hold_id, 8, holding.held, 8, holding.released)
@@ -191,6 +325,10 @@ def _days(day: str) -> int:
 
 def _microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def _bigint(value: int | None) -> bytes:
+    return NULL if value is None else _BIGINT.pack(8, value)
 
 
 def _text(text: str | None) -> bytes:

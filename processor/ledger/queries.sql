@@ -123,28 +123,6 @@ ORDER BY n.name
 ON CONFLICT (name) DO NOTHING
 RETURNING account_id, name::text;
 
--- name: insert_account_changes
--- Commands that were carried out without moving money. Sent before the postings, which may use a
--- limit that was raised. In the order of the ledger: each sets what the next one ends or closes.
-INSERT INTO ledger.account_change (
-    ledger_sequence, decided_at, transaction_id, source_id, source_offset, account, currency, type,
-    channel, reference, metadata, details, shown, status, overdraft_limit, available,
-    debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
-    expires_at_us, changes_rules)
-SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.account,
-    n.currency, n.type, n.channel, n.reference, n.metadata, n.details, n.shown,
-    n.status, n.overdraft_limit, n.available, n.debit_account, n.credit_account, n.amount,
-    n.hold_transaction_id, n.held, n.released, n.capture_max, n.expires_at_us, n.changes_rules
-FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
-    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-    $14::text[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::bigint[],
-    $20::uuid[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::boolean[])
-     AS n (ledger_sequence, transaction_id, source_id, source_offset, account, currency, type,
-         channel, reference, metadata, details, shown, status, overdraft_limit, available,
-         debit_account, credit_account, amount, hold_transaction_id, held, released, capture_max,
-         expires_at_us, changes_rules)
-ORDER BY n.ledger_sequence;
-
 -- name: insert_spendings
 -- What was spent under limits. Sent last: it is held against limits that the batch has set.
 INSERT INTO ledger.spending (
@@ -156,24 +134,6 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::te
     $7::bigint[], $8::bigint[], $9::bigint[])
      AS n (scope, subject, currency, ledger_sequence, limit_name, booking_date, amount,
          spent_amount, spent_count);
-
--- name: insert_refusals
--- Refused commands: a refused id stays refused.
-INSERT INTO ledger.refusal (
-    ledger_sequence, decided_at, transaction_id, source_id, source_offset, reason, account,
-        debit_account,
-    credit_account, amount, currency, type, channel, reference, metadata, details, shown)
-SELECT n.ledger_sequence, $1, n.transaction_id, n.source_id, n.source_offset, n.reason, n.account,
-    n.debit_account,
-       n.credit_account, n.amount, n.currency, n.type, n.channel, n.reference, n.metadata,
-       n.details, n.shown
-FROM unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::text[], $7::text[],
-    $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-                $16::text[], $17::text[])
-     AS n (ledger_sequence, transaction_id, source_id, source_offset, reason, account,
-         debit_account, credit_account,
-           amount, currency, type, channel, reference, metadata, details, shown);
 
 -- name: insert_repeats
 INSERT INTO ledger.repeat (source_id, source_offset, transaction_id, ledger_sequence, timeline_id,

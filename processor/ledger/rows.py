@@ -24,7 +24,6 @@ from processor.core.dates import day_after
 from processor.core.day_commands import DayClose
 from processor.core.decode import Invalid, InvalidReason
 from processor.core.fingerprint import FINGERPRINT_VERSION, fingerprint
-from processor.core.hold_commands import HoldPlace
 from processor.core.money import to_major, to_minor
 from processor.core.rule_commands import LimitSet, TariffEnd, TariffSet
 from processor.core.rule_reading import limit_of, tariff_of
@@ -187,32 +186,6 @@ def hold_of(row: Mapping[str, Any]) -> Hold:
     )
 
 
-def account_change_columns(decided: Sequence[Decided]) -> Columns:
-    """Arrays of statement `insert_account_changes`."""
-    rulings = [item.ruling for item in decided]
-    changes = [ruling.change for ruling in rulings]
-    placed = [item.command if isinstance(item.command, HoldPlace) else None for item in decided]
-    return (
-        *_place_columns(decided),
-        [ruling.account or ruling.debit_account for ruling in rulings],
-        [ruling.currency for ruling in rulings],
-        *_asked_columns(decided),
-        [shown_of(ruling) for ruling in rulings],
-        [change and change.status for change in changes],
-        [change and change.overdraft_limit for change in changes],
-        [change and change.available for change in changes],
-        [ruling.debit_account for ruling in rulings],
-        [ruling.credit_account for ruling in rulings],
-        [ruling.amount_minor for ruling in rulings],
-        [ruling.holding and ruling.holding.hold_transaction_id for ruling in rulings],
-        [ruling.holding and ruling.holding.held for ruling in rulings],
-        [ruling.holding and ruling.holding.released for ruling in rulings],
-        [command and command.capture_max_minor for command in placed],
-        [command and command.expires_at_us for command in placed],
-        [ruling.changes_rules for ruling in rulings],
-    )
-
-
 def spending_columns(decided: Sequence[Decided]) -> Columns:
     """Arrays of statement `insert_spendings`."""
     found = [
@@ -229,43 +202,6 @@ def spending_columns(decided: Sequence[Decided]) -> Columns:
         for spending in one.ruling.spendings
     ]
     return tuple(map(list, zip(*found, strict=True)))
-
-
-def refusal_columns(decided: Sequence[Decided]) -> Columns:
-    """Arrays of statement `insert_refusals`."""
-    return (
-        *_place_columns(decided),
-        [item.ruling.reason for item in decided],
-        [item.ruling.account for item in decided],
-        [item.ruling.debit_account for item in decided],
-        [item.ruling.credit_account for item in decided],
-        [item.ruling.amount for item in decided],
-        [item.ruling.currency for item in decided],
-        *_asked_columns(decided),
-        [shown_of(item.ruling) for item in decided],
-    )
-
-
-def _place_columns(decided: Sequence[Decided]) -> Columns:
-    """Which command it was, and where it stood."""
-    return (
-        [item.ledger_sequence for item in decided],
-        [item.transaction_id for item in decided],
-        [item.source.source_id for item in decided],
-        [item.source.offset for item in decided],
-    )
-
-
-def _asked_columns(decided: Sequence[Decided]) -> Columns:
-    """What every command has, and what no column of its own holds."""
-    commands = [item.command for item in decided if item.command]
-    return (
-        [item.type for item in decided],
-        [item.channel for item in decided],
-        [item.reference for item in commands],
-        [metadata_of(item) for item in commands],
-        [details_of(item) for item in commands],
-    )
 
 
 def repeat_columns(repeats: Sequence[Repeat]) -> Columns:

@@ -28,6 +28,7 @@ from processor.ledger.rulebook import Rulebook
 from processor.ledger.statements import SQL
 
 _TRANSACTION_ID: Final = attrgetter("transaction_id")
+_LEDGER_SEQUENCE: Final = attrgetter("ledger_sequence")
 
 
 class PostgresSession:
@@ -210,10 +211,13 @@ class PostgresSession:
         refusals = [one for one in others if one.ruling.reason is not None]
         changes = [one for one in others if one.ruling.reason is None]
         if refusals:
-            await self._execute("insert_refusals", self._now, *rows.refusal_columns(refusals))
+            await self._copy("refusal", binary.REFUSAL_COLUMNS, binary.refusals, refusals)
         if changes:
-            columns = rows.account_change_columns(changes)
-            await self._execute("insert_account_changes", self._now, *columns)
+            # In the order of the ledger: each sets what the next one ends or closes.
+            changes.sort(key=_LEDGER_SEQUENCE)
+            await self._copy(
+                "account_change", binary.CHANGE_COLUMNS, binary.account_changes, changes
+            )
 
     async def advance(self, runs: Sequence[Run], delivered: dict[tuple[str, int], int]) -> None:
         """Note the holes, move the positions."""
