@@ -73,6 +73,7 @@ MIX: dict[Kind, int] = {
     money.racing_refund: 30,
     fees.charged: 120,
     fees.given_back: 60,
+    fees.exchanged: 30,
     fees.tariffs_refused: 20,
     fees.racing_tariffs: 30,
     limits.by_default: 40,

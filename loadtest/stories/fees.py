@@ -16,10 +16,13 @@ COUNTER = "counter"
 CHARGED = ("EUR", "JPY", "KWD")
 KEY = "tariffs"
 FEE_MINOR = 7
-"""What a withdrawal, a transfer and a capture cost; a deposit and a payment cost half a percent."""
+"""What most cost who gives; a deposit, a payment and an exchange cost who gets half a percent."""
 
 PER_FEE = 200
 """So many minor units cost one."""
+
+YEN_PER_EURO = 160
+"""A rate by which the yen for a fee of any size are whole cents."""
 
 HALF_A_PERCENT = {"from": "0", "fixed": "0", "basis_points": "50"}
 TARIFFS = (
@@ -28,6 +31,8 @@ TARIFFS = (
     ("transfer", "debit", FEE_MINOR),
     ("payment", "credit", None),
     ("hold.capture", "debit", FEE_MINOR),
+    ("fx.transfer", "debit", FEE_MINOR),
+    ("fx.transfer", "credit", None),
 )
 """What is charged: type of command, who pays, the fixed fee or None for half a percent."""
 
@@ -35,7 +40,9 @@ TARIFFS = (
 def tariffs(world: World) -> list[Record]:
     """Set the tariffs that the stories below are charged by."""
     return [
-        internal(world, _set(world, f"{command}-{currency}", command, currency, payer, fixed))
+        internal(
+            world, _set(world, f"{command}-{payer}-{currency}", command, currency, payer, fixed)
+        )
         for currency in CHARGED
         for command, payer, fixed in TARIFFS
     ]
@@ -118,10 +125,34 @@ def given_back(world: World) -> Script:
     )
 
 
+def exchanged(world: World) -> Script:
+    """Exchange what is left beside the fee, of which the other side pays one too."""
+    giver, getter = world.newcomer("fxd", "EUR"), world.newcomer("fxc", "JPY")
+    fee = world.minor()
+    got = PER_FEE * fee
+    given = got * 100 // YEN_PER_EURO
+    world.moved(None, giver, given + FEE_MINOR, giver.currency)
+    world.exchanged(giver, given, getter, got)
+    _charge(world, giver, FEE_MINOR)
+    _charge(world, getter, fee)
+    own = {"credit_amount": str(got), "credit_currency": "JPY", "rate": str(YEN_PER_EURO)}
+    asked = _at_counter(world.sided("fx.transfer", giver, getter, given, **own))
+    return world.told(
+        giver,
+        (world.opening(giver), "posted"),
+        (world.opening(getter), "posted"),
+        (world.deposit(giver, given + FEE_MINOR - 1), "posted"),
+        (asked | {"transaction_id": world.pen.new_id()}, "rejected:insufficient_funds"),
+        (world.deposit(giver, 1), "posted"),
+        (asked, "posted"),
+        (asked, "repeat"),
+    )
+
+
 def tariffs_refused(world: World) -> Script:
     """Ask in vain for tariffs: what is charged already, what overlaps, what is not there."""
     currency = CHARGED[world.rng.randrange(len(CHARGED))]
-    there = f"withdrawal-{currency}"
+    there = f"withdrawal-debit-{currency}"
     asked = ("withdrawal", currency, "debit")
     own = f"own-{world.rng.getrandbits(40):010x}"
     short_lived = _set(world, own, *asked, 1) | {"for_channel": own}

@@ -156,7 +156,7 @@ def in_a_channel(world: World) -> Script:
     world.moved(None, payer, 1_000, "EUR")
     world.moved(payer, None, 100, "EUR")
     world.moved(payer, shop, 201, "EUR")
-    _exchanged(world, payer, 100, yen, 160)
+    world.exchanged(payer, 100, yen, 160)
     paid = world.sided("payment", payer, shop, 100)
     many = world.sided("payment", payer, shop, 1)
     exchange = world.sided("fx.transfer", payer, yen, 100, credit_amount="160")
@@ -370,11 +370,3 @@ def _sent(world: World, body: Body, expect: str | None, partition: int | None = 
 
 def _name(world: World, prefix: str) -> str:
     return f"{prefix}-{world.rng.getrandbits(40):010x}"
-
-
-def _exchanged(world: World, giver: Account, given: int, getter: Account, got: int) -> None:
-    """Take note that money is surely exchanged."""
-    for account, minor in ((giver, -given), (getter, got)):
-        assert account.final is not None, "a newcomer's balance is known"
-        account.final += minor
-        world.pen.cash[f"position-{account.currency}"] -= minor

@@ -208,10 +208,7 @@ def exchanges(world: World) -> Script:
     body = _exchange(world, giver, getter, rate, side, fixed)
     given, got = (int(body[name].replace(".", "")) for name in ("amount", "credit_amount"))
     world.moved(None, giver, given, sold)
-    for account, minor in ((giver, -given), (getter, got)):
-        assert account.final is not None, "a newcomer's balance is known"
-        account.final += minor
-        world.pen.cash[f"position-{account.currency}"] -= minor
+    world.exchanged(giver, given, getter, got)
     again = _exchange(world, giver, getter, rate, side, fixed)
     return world.told(
         giver,

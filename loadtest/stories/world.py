@@ -190,6 +190,13 @@ class World:
         if debit is not None:
             debit.spendable -= minor
 
+    def exchanged(self, giver: Account, given: int, getter: Account, got: int) -> None:
+        """Take note that newcomers' money is surely exchanged, in minor units of each side."""
+        for account, minor in ((giver, -given), (getter, got)):
+            assert account.final is not None, "a newcomer's balance is known"
+            account.final += minor
+            self.pen.cash[f"position-{account.currency}"] -= minor
+
     def posted_transfer(self) -> tuple[Body, Account, Account, int, Record]:
         """Write a transfer that is posted in whatever order; give its parts and its record."""
         minor, currency = self.minor(), self.currency()
