@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
+from processor.batch import Batch
+from processor.bisect import Unpostables, halves
 from processor.core.answers import Answer, Clock, First
+from processor.core.commands import Command
+from processor.errors import UnpostableError
 from processor.ledger.session import PostgresSession
+from processor.pipeline import decode
+from processor.post import post
 from tests.builders import (
+    DECODER,
     Desk,
     capture,
     deposit,
@@ -172,3 +180,44 @@ async def test_rules_that_stand_are_read_before_a_batch_is_decided(
 
         assert (await backend.balances())["fees-EUR"] == 100
     assert decisions == [4, 1, 2, 1]
+
+
+async def test_a_tariff_of_a_batch_that_is_halved_charges_what_stands_behind_it(
+    backend: Backend,
+) -> None:
+    """It was undone with its batch, is set by its half, and known in the other halves."""
+    desk = Desk(await backend.connect())
+    partition = await desk.claim()
+    await desk.post(partition.add(*GIVEN))
+    run = partition.add(
+        transfer("anna", "bert", "1.00"),
+        tariff("transfer", "debit", tier("1.00")),
+        transfer("anna", "bert", "1.00"),
+        deposit("anna", "1.00"),
+        transfer("anna", "bert", "1.00"),
+    )
+    arrivals = decode(run.log, run.records, DECODER)
+    refused = arrivals[3].asked
+    assert isinstance(refused, Command)
+    arrivals[3].asked = msgspec.structs.replace(refused, reference="a\0b")
+
+    answers = await _post_halved(desk, Batch([run], arrivals, set()))
+
+    assert [told(one) for one in answers] == ["posted"] * 3 + ["DeadLetter", "posted"]
+    assert await backend.balances() == {
+        "anna": 6_000 - 3 * 100 - 2 * 100,
+        "bert": 6_300,
+        "cash-EUR": -12_000,
+        "fees-EUR": 200,
+    }
+
+
+async def _post_halved(desk: Desk, batch: Batch) -> list[Answer]:
+    """Post a batch as the conveyor does: what is refused by its halves."""
+    try:
+        return (await post(batch, desk.ledger, desk.timelines, {})).answers
+    except UnpostableError as error:
+        found: list[Answer] = []
+        for half in halves(batch, error, Unpostables(10)):
+            found += await _post_halved(desk, half)
+        return found
