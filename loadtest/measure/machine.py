@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import statistics
@@ -18,6 +19,7 @@ BUSY_INTERVAL_S = 1.0
 SYNCS = 200
 SYNC_BYTES = 8192
 GIT_LIMIT_S = 5.0
+DIGEST_DIGITS = 12
 PACKAGES = (
     "faust-streaming",
     "aiokafka",
@@ -59,6 +61,7 @@ def versions(checkout: Path) -> dict[str, Any]:
         **{name: version(name) for name in PACKAGES},
         "commit": _git(checkout, "rev-parse", "HEAD"),
         "changed_since_commit": bool(_git(checkout, "status", "--porcelain", "-uno")),
+        "changes": _digest(_git(checkout, "diff", "--binary", "HEAD")),
     }
 
 
@@ -100,12 +103,18 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
+def _digest(changes: str | None) -> str | None:
+    """Tell changes that are not committed yet from others; None where there are none."""
+    return hashlib.sha256(changes.encode()).hexdigest()[:DIGEST_DIGITS] if changes else None
+
+
 def _git(checkout: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(
             ["git", "-C", str(checkout), *words],  # noqa: S607 - wherever git is
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=GIT_LIMIT_S,
             check=False,
         )
