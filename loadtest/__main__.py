@@ -21,6 +21,7 @@ from loadtest.errors import LoadTestError
 from loadtest.load.profile import find, known
 from loadtest.load.run import Verdict, run
 from loadtest.load.schedule import Schedule
+from loadtest.report.commands import COMMANDS
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED
 from loadtest.site import BOOTSTRAP_SERVERS, DATABASE_URL
@@ -155,6 +156,10 @@ def steps_command() -> int:
     collect_as_the_worker()
     steps(Console())
     return 0
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

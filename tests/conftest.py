@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
+from loadtest.report.history import FOLDER_VARIABLE
 from processor.ledger.migrate import migrate
 from tests.integration.ledgers import MIGRATIONS, copied, settings_for
 from tests.places import COMPILES_LITTLE, server_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the loads that tests run, in whatever process, out of this checkout's history."""
+    folder = tmp_path_factory.mktemp("history")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

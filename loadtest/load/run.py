@@ -24,6 +24,7 @@ from loadtest.load.track import Track, View
 from loadtest.measure.drain import MeasuredWorker
 from loadtest.measure.session import CHECKOUT, ground_of, head, screen, write_result
 from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
+from loadtest.report.publish import publish
 from loadtest.site import Site
 
 RESULTS = CHECKOUT / "build" / "loadtest"
@@ -160,6 +161,7 @@ def _report(
     for fault in faults:
         console.print(f"the proof fails: {fault}", markup=False)
     console.print(f"Written to {result}", markup=False)
+    publish(result, console)
     console.print(verdict.said, markup=False)
     return verdict
 

@@ -59,6 +59,7 @@ def test_a_profile_is_sent_proved_and_judged(
     broker: KafkaBroker,
     postgres: PostgresServer,
     database_url: str,
+    history_folder: Path,
     tmp_path: Path,
 ) -> None:
     """Two workers, a ramp, the figures in a file; nothing is left on the servers."""
@@ -87,6 +88,9 @@ def test_a_profile_is_sent_proved_and_judged(
     )
     assert len(written["series"]) >= 3
     assert set(postgres.query("SELECT datname FROM pg_database").split()) == before
+    assert '<h2 id="time-head">Over time</h2>' in result.with_suffix(".html").read_text()
+    kept = [json.loads(path.read_text()) for path in history_folder.glob("*-short.json")]
+    assert written in kept
 
 
 def test_interrupted_it_ends_in_order_and_still_reports(
