@@ -229,7 +229,7 @@ def _key(chart: Chart) -> Html | None:
                 "li",
                 element("i", class_=f"{line.colour} {line.look}".strip()),
                 element("b", line.name),
-                element("output"),
+                element("span", class_="now"),
                 style=f"--y:{_percent(place)}",
             )
             for line, place in zip(chart.lines, places, strict=True)

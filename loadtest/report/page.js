@@ -17,7 +17,7 @@
     return {
       node, xKind, yKind, lines, x0: +x0, x1: +x1, y0: +y0, y1: +y1, unit: node.dataset.unit,
       cursor: node.querySelector(".cursor"),
-      outputs: [...node.parentNode.querySelectorAll("output")],
+      values: [...node.parentNode.querySelectorAll(".now")],
     };
   });
   const digits = (value) => value.toLocaleString("en", value >= 100
@@ -50,9 +50,9 @@
       plot.cursor.style.left = `${100 * share}%`;
       plot.cursor.firstChild.textContent = named(plot, share);
     }
-    plot.outputs.forEach((output, at) => {
+    plot.values.forEach((place, at) => {
       const value = share === null ? null : valueAt(plot, plot.lines[at], share);
-      output.textContent = value === null ? "" : amount(value, plot.unit);
+      place.textContent = value === null ? "" : amount(value, plot.unit);
     });
   };
   for (const plot of plots) {

@@ -91,7 +91,7 @@ PLOT = """
 })()
 """
 READOUTS = """
-[...document.querySelectorAll("#latency output, #rate output")].map((one) => one.textContent)
+[...document.querySelectorAll("#latency .now, #rate .now")].map((one) => one.textContent)
 """
 CURSORS = "document.querySelectorAll('.cursor:not([hidden])').length"
 
