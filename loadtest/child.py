@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -19,6 +19,10 @@ KILL_LIMIT_S = 10.0
 CHILD_LIMIT_S = 600.0
 """How long a child may take beside what its schedule takes."""
 
+ANSWER = "answer"
+LINE_BYTES_MAX = 16 * 1024 * 1024
+"""What a child can be told at once."""
+
 Progress = Callable[[dict[str, Any]], None]
 """Is told, in the event loop, what a child tells while it works."""
 
@@ -28,8 +32,9 @@ class Child:
     A module run as a program; the kernel ends it when this process ends.
 
     It gets a JSON object on standard input (addresses hold passwords, which a command line would
-    show to everyone). Of the JSON objects that it writes to standard output, a line each, the last
-    is its answer and those before are its progress.
+    show to everyone), and may be told more while it runs, a line each. Of the JSON objects that it
+    writes to standard output, a line each, the last is its answer: an object with that one key.
+    Those before are its progress.
     """
 
     def __init__(self, module: str, needs: Mapping[str, Any], limit_s: float) -> None:
@@ -43,10 +48,10 @@ class Child:
             stderr=self._complaints,
             start_new_session=True,
         )
+        self._ear: asyncio.WriteTransport | None = None
         assert self._process.stdin is not None, "asked for above"
-        self._process.stdin.write(orjson.dumps(needs))
-        self._process.stdin.close()
-        self._process.stdin = None
+        self._process.stdin.write(orjson.dumps(needs) + b"\n")
+        self._process.stdin.flush()
 
     @property
     def pid(self) -> int:
@@ -74,16 +79,18 @@ class Child:
         return found
 
     def _read(self, hand_on: Progress) -> dict[str, Any] | None:
-        """Read what it says to the end; the last is its answer."""
+        """Read what it says to the end, and give its answer."""
         assert self._process.stdout is not None, "asked for above"
-        last: dict[str, Any] | None = None
+        answer: dict[str, Any] | None = None
         with self._process.stdout as lines:
             for line in lines:
-                if last is not None:
-                    hand_on(last)
-                last = orjson.loads(line)
+                said = orjson.loads(line)
+                if said.keys() == {ANSWER}:
+                    answer = said[ANSWER]
+                else:
+                    hand_on(said)
         self._process.wait()
-        return last
+        return answer
 
     def _end(self) -> str:
         """End it where it still runs; give the last line of its complaints."""
@@ -94,6 +101,14 @@ class Child:
         text = self._complaints.read().decode(errors="replace").strip()
         return text.rsplit("\n", 1)[-1]
 
+    async def ear(self) -> Progress:
+        """Give what tells it more while it runs, without waiting until it has listened."""
+        if self._ear is None:
+            loop = asyncio.get_running_loop()
+            self._ear, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
+        ear = self._ear
+        return lambda said: ear.write(orjson.dumps(said) + b"\n")
+
     def stop(self) -> None:
         """Ask it to come to its end, and to answer."""
         self._process.terminate()
@@ -103,6 +118,14 @@ class Child:
         if not self._complaints.closed:
             self._end()
             self._complaints.close()
+            self._deafen()
+
+    def _deafen(self) -> None:
+        if self._ear is not None:
+            if not self._ear.is_closing():  # it closes by itself when the child has ended
+                self._ear.abort()
+        elif self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 def told_to_stop() -> asyncio.Event:
@@ -121,10 +144,23 @@ def tell(said: Mapping[str, Any]) -> None:
 def serve(work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
     """Run a child's work and answer with what it gives."""
     with asyncio.Runner() as runner:
-        tell(dict(runner.run(work)))
+        tell({ANSWER: dict(runner.run(work))})
 
 
 def needs() -> dict[str, Any]:
-    """Read what a child was told."""
-    told: dict[str, Any] = orjson.loads(sys.stdin.buffer.read())
+    """Read what a child was told when it was started."""
+    # Unbuffered: what comes behind the line is for `heard`.
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as first:
+        told: dict[str, Any] = orjson.loads(first.readline())
     return told
+
+
+async def heard() -> AsyncIterator[dict[str, Any]]:
+    """Give what a child is told while it runs."""
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(LINE_BYTES_MAX)
+    ear, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while line := await reader.readline():
+            yield orjson.loads(line)
+    finally:
+        ear.close()

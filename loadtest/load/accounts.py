@@ -11,19 +11,24 @@ import asyncpg
 from loadtest.ground import OUTCOMES, Ground
 from loadtest.lanes import COMMANDS
 from loadtest.load.filling import fill
-from loadtest.load.transfers import openings
 from loadtest.measure.drain import MeasuredWorker, OutcomesEnd, drain
+from loadtest.traffic.population import openings
+from loadtest.traffic.shape import PLAIN, Traffic
 
 TITLE = "accounts"
 
 
 @asynccontextmanager
 async def funded(
-    ground: Ground, accounts: int, partitions: int, folder: Path
+    ground: Ground, accounts: int, partitions: int, folder: Path, traffic: Traffic = PLAIN
 ) -> AsyncIterator[str]:
-    """Open and fund accounts; give the name of the database, which is there while it is used."""
+    """
+    Open and fund the accounts that a traffic needs, so many of them customers'.
+
+    Gives the name of the database, which is there while it is used.
+    """
     async with ground.seed(TITLE) as case:
-        lanes = openings(accounts, partitions)
+        lanes = openings(accounts, partitions, traffic)
         await fill(case.bootstrap_servers, case.topic(COMMANDS), lanes)
         worker = MeasuredWorker(folder / TITLE, case.environment)
         topic = case.topic(OUTCOMES)

@@ -1,101 +1,157 @@
-"""Latency of an open loop: from when a command was due to be sent until its outcome was read."""
+"""Latency of an open loop: from when a command was due to be sent until its answer was read."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from base64 import b64decode
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loadtest.load.answers import Answer
+from loadtest.load.latencies import Latencies
 from loadtest.load.schedule import Schedule
+from loadtest.load.standing import FOREIGN, UNTOLD, Standing
 
 MICROSECONDS = 1_000_000
 LATE_AFTER_S = 0.010
 """A send counts as late when it leaves so long after it was due."""
 
-
 TELL_EVERY_S = 1.0
-"""How often both sides tell how far they are."""
+"""How often the reader tells how far it is."""
+
+PERCENTILES = {
+    "latency_p50_ms": 50.0,
+    "latency_p90_ms": 90.0,
+    "latency_p99_ms": 99.0,
+    "latency_p999_ms": 99.9,
+    "latency_max_ms": 100.0,
+}
 
 
 class Arrivals:
-    """Takes note of outcomes as they are read, and of the longest stall."""
+    """
+    Takes note of answers as they are read, joins them with what was sent, by their positions.
 
-    def __init__(self, schedule: Schedule) -> None:
+    An answer waits until the sender has told what stands at its position: a moment as a rule, for
+    the sender tells that a few times a second. Twelve bytes a command are kept. `foreign` counts
+    answers to what the sender did not send.
+    """
+
+    def __init__(self, schedule: Schedule, partitions: int) -> None:
         self._schedule = schedule
-        self._latencies_us = array("I", bytes(4 * schedule.count))
-        self._seen = bytearray(schedule.count)
-        self._oldest_missing = 0
+        self._standing = Standing(schedule, partitions)
+        self._marks = [array("I") for _ in range(partitions)]
+        self._oldest = [0] * partitions
+        self._waiting: deque[tuple[float, Sequence[Answer]]] = deque()
+        self._measured_from = schedule.due(schedule.warm_up)
         self._last_read_at = schedule.starts_at
-        self._lately: list[int] = []
+        self._total, self._lately, self._warming = Latencies(), Latencies(), Latencies()
+        self.outcomes: Counter[str] = Counter()
         self.read = 0
-        self.repeated = 0
+        self.foreign = 0
+        self.delivered_again = 0
+        self.answered_otherwise = 0
         self.worst_stall_s = 0.0
 
-    def add(self, numbers: Sequence[int], now: float) -> None:
-        """Take note of outcomes that were all read at `now`."""
-        schedule = self._schedule
-        waited_from = max(self._last_read_at, schedule.due(self._oldest_missing))
-        if numbers and self._oldest_missing >= schedule.warm_up:
-            self.worst_stall_s = max(self.worst_stall_s, now - waited_from)
-        for number in numbers:
-            if self._seen[number]:
-                self.repeated += 1
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Take what the sender tells: what it has put, and where it stands."""
+        self._standing.put(b64decode(said["homes"]))
+        for marks, dues in zip(self._marks, self._standing.dues, strict=True):
+            marks.frombytes(bytes(marks.itemsize * (len(dues) - len(marks))))
+        for partition, base, count in said["runs"]:
+            self._standing.delivered(partition, base, count)
+        self._standing.has_ended = said["ended"]
+        self._join()
+
+    def add(self, answers: Sequence[Answer], now: float) -> None:
+        """Take note of answers that were all read at `now`."""
+        if answers:
+            self._waiting.append((now, answers))
+            self._join()
+
+    def _join(self) -> None:
+        """Take in what waits, in its order, as far as its positions are told."""
+        while self._waiting:
+            now, answers = self._waiting.popleft()
+            if self._standing.place(answers[0].partition, answers[0].offset) != UNTOLD:
+                self._stalled_until(now)
+            taken = self._take(answers, now)
+            if taken < len(answers):
+                self._waiting.appendleft((now, answers[taken:]))
+                return
+
+    def _stalled_until(self, now: float) -> None:
+        """Look how long nothing had come, while something was due that still has no answer."""
+        for partition, marks in enumerate(self._marks):
+            place = self._oldest[partition]
+            while place < len(marks) and marks[place]:
+                place += 1
+            self._oldest[partition] = place
+        due = self._standing.oldest_due(self._oldest)
+        if due >= self._measured_from:
+            self.worst_stall_s = max(self.worst_stall_s, now - max(self._last_read_at, due))
+        self._last_read_at = now
+
+    def _take(self, answers: Sequence[Answer], now: float) -> int:
+        """Take in answers up to the first whose position is not told; say how many."""
+        standing = self._standing
+        for number, (partition, offset, kind, mark) in enumerate(answers):
+            place = standing.place(partition, offset)
+            if place == UNTOLD:
+                return number
+            if place == FOREIGN:
+                self.foreign += 1
                 continue
-            self._seen[number] = 1
+            before = self._marks[partition][place]
+            if before:
+                self.delivered_again += before == mark
+                self.answered_otherwise += before != mark
+                continue
+            self._marks[partition][place] = mark
             self.read += 1
-            latency_us = max(0, round((now - schedule.due(number)) * MICROSECONDS))
-            self._latencies_us[number] = latency_us
-            self._lately.append(latency_us)
-        if numbers:
-            self._last_read_at = now
-            missing = self._seen.find(0, self._oldest_missing)
-            self._oldest_missing = schedule.count if missing < 0 else missing
+            self.outcomes[kind] += 1
+            latency_us = round((now - standing.dues[partition][place]) * MICROSECONDS)
+            is_warm_up = place < standing.warm_ups[partition]
+            (self._warming if is_warm_up else self._lately).record(latency_us)
+        return len(answers)
 
     def lately(self) -> dict[str, Any]:
-        """Give how many were read so far, and the latencies of those since it was asked last."""
-        window = sorted(self._lately)
+        """Give how much was read so far, and the latencies of what came since it was asked last."""
+        self._total.add(self._lately)
+        self._lately.add(self._warming)
+        p50, p99, most = self._lately.percentiles_ms((50, 99, 100))
         self._lately.clear()
+        self._warming.clear()
+        outcomes = dict(self.outcomes)
         return {
             "read": self.read,
-            "p50_ms": percentile_ms(window, 50),
-            "p99_ms": percentile_ms(window, 99),
-            "max_ms": percentile_ms(window, 100),
+            "outcomes": outcomes,
+            "p50_ms": p50,
+            "p99_ms": p99,
+            "max_ms": most,
         }
 
     @property
     def complete(self) -> bool:
-        """Whether every command has its outcome."""
-        return self.read == self._schedule.count
+        """Whether nothing more is sent, and every command has its answer."""
+        return self._standing.has_ended and self.read == self._standing.count
 
     def figures(self) -> dict[str, Any]:
         """Give the percentiles of all commands after the warm-up, and what went wrong."""
-        schedule = self._schedule
-        counted = [
-            latency
-            for latency, seen in zip(
-                self._latencies_us[schedule.warm_up :], self._seen[schedule.warm_up :], strict=True
-            )
-            if seen
-        ]
-        counted.sort()
-        measured_s = self._last_read_at - schedule.due(schedule.warm_up)
+        self.lately()
+        counted = len(self._total)
+        measured_s = self._last_read_at - self._measured_from
+        found = self._total.percentiles_ms(PERCENTILES.values())
         return {
-            "commands": len(counted),
+            "commands": counted,
             "read": self.read,
-            "repeated": self.repeated,
-            "latency_p50_ms": percentile_ms(counted, 50),
-            "latency_p90_ms": percentile_ms(counted, 90),
-            "latency_p99_ms": percentile_ms(counted, 99),
-            "latency_p999_ms": percentile_ms(counted, 99.9),
-            "latency_max_ms": percentile_ms(counted, 100),
+            "delivered_again": self.delivered_again,
+            "answered_otherwise": self.answered_otherwise,
+            "foreign": self.foreign,
+            **dict(zip(PERCENTILES, found, strict=True)),
             "worst_stall_ms": round(self.worst_stall_s * 1000, 3),
-            "answered_per_second": round(len(counted) / measured_s, 1) if counted else 0.0,
+            "answered_per_second": round(counted / measured_s, 1) if counted else 0.0,
+            "outcomes": dict(self.outcomes),
+            "histogram": self._total.written(),
         }
-
-
-def percentile_ms(sorted_us: Sequence[int], percent: float) -> float | None:
-    """Give the smallest value that `percent` of all values do not exceed (nearest rank)."""
-    if not sorted_us:
-        return None
-    rank = -(-len(sorted_us) * percent // 100)
-    return round(sorted_us[max(0, int(rank) - 1)] / 1000, 3)

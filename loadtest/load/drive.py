@@ -11,33 +11,35 @@ import msgspec
 
 from loadtest.child import CHILD_LIMIT_S, Child
 from loadtest.errors import LoadTestError
-from loadtest.ground import OUTCOMES
+from loadtest.ground import DEAD_LETTERS, OUTCOMES
 from loadtest.lanes import COMMANDS
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.sender import AHEAD
 from loadtest.load.track import Track
 from loadtest.site import Site
+from loadtest.traffic.shape import PLAIN, Traffic
 
 CHILD_START_S = 2.5
 """The schedule begins so long from now, when both children are up, and the first are written."""
 
 WRITE_S = 30e-6
-"""What writing one command takes on a slow machine."""
+"""What writing one command takes on a slow machine, or looking at one account."""
 
 
 class Load(NamedTuple):
-    """What is sent: transfers of a seed between so many accounts, by a schedule of stages."""
+    """What is sent: a traffic of a seed among so many accounts, by a schedule of stages."""
 
     stages: Sequence[Stage]
     accounts: int
     partitions: int
     seed: int
+    traffic: Traffic = PLAIN
 
 
 async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
     """Send a load and give the figures of both sides. Raises LoadTestError where a child fails."""
     count = Schedule(0.0, load.stages).count
-    starts_at = time.monotonic() + CHILD_START_S + WRITE_S * min(count, AHEAD)
+    starts_at = time.monotonic() + CHILD_START_S + WRITE_S * (min(count, AHEAD) + load.accounts)
     schedule = Schedule(starts_at, load.stages)
     track.begin(schedule)
     limit_s = CHILD_LIMIT_S + schedule.seconds
@@ -51,8 +53,14 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
         "topic": place.topic(COMMANDS),
         "accounts": load.accounts,
         "seed": load.seed,
+        "traffic": msgspec.to_builtins(load.traffic),
     }
-    reader = Child("loadtest.load.receiver", common | {"topic": place.topic(OUTCOMES)}, limit_s)
+    to_read = common | {
+        "topic": place.topic(COMMANDS),
+        "outcomes": place.topic(OUTCOMES),
+        "dead_letters": place.topic(DEAD_LETTERS),
+    }
+    reader = Child("loadtest.load.receiver", to_read, limit_s)
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:
@@ -66,8 +74,18 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
 
 
 async def both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
-    """Wait for both sides. Interrupted, nothing more is sent, and what was sent is waited for."""
-    sending = asyncio.create_task(sender.answer(track.sender))
+    """
+    Wait for both sides; what the sender tells is for the reader as well.
+
+    Interrupted, nothing more is sent, and what was sent is waited for.
+    """
+    ear = await reader.ear()
+
+    def hand_on(said: dict[str, Any]) -> None:
+        track.sender(said)
+        ear(said)
+
+    sending = asyncio.create_task(sender.answer(hand_on))
     reading = asyncio.create_task(reader.answer(track.reader))
     is_interrupted = False
     try:

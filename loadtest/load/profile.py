@@ -17,6 +17,7 @@ import msgspec
 
 from loadtest.errors import LoadTestError
 from loadtest.load.schedule import Stage
+from loadtest.traffic.shape import PLAIN, Traffic
 
 PROFILES: Final = Path(__file__).resolve().parents[1] / "profiles"
 
@@ -72,13 +73,18 @@ class Threshold(NamedTuple):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A load: its stages in order, the accounts it moves money between, the workers that serve."""
+    """
+    A load: its stages in order, the accounts it moves money between, the workers that serve.
+
+    `accounts` counts those of customers; what the traffic needs beside them is opened as well.
+    """
 
     title: str
     stages: tuple[Stage, ...]
     accounts: int = 10_000
     workers: int = 1
     seed: int = 1
+    traffic: Traffic = PLAIN
     thresholds: tuple[str, ...] = ()
 
     def bounds(self) -> list[Threshold]:
@@ -103,6 +109,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             found.append(f"accounts: at most {ACCOUNTS_MAX:,}")
         if not 1 <= self.workers <= WORKERS_MAX:
             found.append(f"workers: from 1 to {WORKERS_MAX}")
+        found += self.traffic.faults("traffic")
         for number, text in enumerate(self.thresholds):
             try:
                 threshold_of(text)

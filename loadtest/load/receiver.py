@@ -1,20 +1,19 @@
-"""The reading side of the open loop: a program of its own that notes when outcomes were read."""
+"""The reading side of the open loop: a program of its own that notes when answers were read."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import time
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-import orjson
 from aiokafka import TopicPartition
 
-from loadtest.child import needs, serve, tell, told_to_stop
+from loadtest.child import heard, needs, serve, tell, told_to_stop
+from loadtest.load.answers import Answer, Reading
 from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
 from loadtest.load.schedule import Schedule, Stage
-from loadtest.load.transfers import number_of
 from loadtest.observe import consumer
 
 QUIET_LIMIT_S = 30.0
@@ -22,47 +21,87 @@ FETCH_WAIT_MS = 200
 ENDING_QUIET_LIMIT_S = 5.0
 """The same once nothing more is sent."""
 
-OUTCOME = "posted"
-
 
 def _quiet_limit_s(stopping: asyncio.Event) -> float:
     return ENDING_QUIET_LIMIT_S if stopping.is_set() else QUIET_LIMIT_S
 
 
+class Ends:
+    """Reads both topics of events, all partitions; an async context."""
+
+    def __init__(
+        self, bootstrap_servers: str, topic: str, outcomes: str, dead_letters: str, partitions: int
+    ) -> None:
+        reading = Reading(topic)
+        self._read_by = {outcomes: reading.outcome, dead_letters: reading.dead_letter}
+        self._assigned = [
+            TopicPartition(one, number) for one in self._read_by for number in range(partitions)
+        ]
+        self._reader = consumer(bootstrap_servers)
+
+    async def __aenter__(self) -> Self:
+        await self._reader.start()
+        self._reader.assign(self._assigned)
+        await self._reader.seek_to_beginning(*self._assigned)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._reader.stop()
+
+    async def more(self) -> tuple[list[Answer], float]:
+        """Wait a moment for events; give the answers, and when they were read."""
+        found = await self._reader.getmany(timeout_ms=FETCH_WAIT_MS)
+        now = time.monotonic()
+        answers = []
+        for where, records in found.items():
+            read = self._read_by[where.topic]
+            answers += [answer for one in records if (answer := read(one.value)) is not None]
+        return answers, now
+
+
 async def main(
     bootstrap_servers: str,
     topic: str,
+    outcomes: str,
+    dead_letters: str,
     partitions: int,
     starts_at: float,
     stages: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Read outcomes until all are there, or none comes for a while; give the figures."""
+    """Read answers until all are there, or none comes for a while; give the figures."""
     gc.disable()  # millions of small objects and no cycles
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
-    arrivals = Arrivals(plan)
-    others, stopping = 0, told_to_stop()
-    reader = consumer(bootstrap_servers)
-    await reader.start()
+    arrivals = Arrivals(plan, partitions)
+    stopping = told_to_stop()
+    listening = asyncio.create_task(_listen(arrivals))
+    cpu_s = time.process_time()
     try:
-        assigned = [TopicPartition(topic, number) for number in range(partitions)]
-        reader.assign(assigned)
-        await reader.seek_to_beginning(*assigned)
-        quiet_since = told_at = plan.starts_at
-        while not arrivals.complete and time.monotonic() - quiet_since < _quiet_limit_s(stopping):
-            found = await reader.getmany(timeout_ms=FETCH_WAIT_MS)
-            now = time.monotonic()
-            if now >= told_at:
-                tell(arrivals.lately())
-                told_at += TELL_EVERY_S
-            is_all = not stopping.is_set() and arrivals.read >= plan.due_by(now)
-            if found or is_all:
-                quiet_since = max(now, plan.starts_at)
-            outcomes = [orjson.loads(one.value) for records in found.values() for one in records]
-            others += sum(outcome["outcome"] != OUTCOME for outcome in outcomes)
-            arrivals.add([number_of(outcome["transaction_id"]) for outcome in outcomes], now)
+        async with Ends(bootstrap_servers, topic, outcomes, dead_letters, partitions) as ends:
+            quiet_since = told_at = plan.starts_at
+            while not arrivals.complete and time.monotonic() - quiet_since < _quiet_limit_s(
+                stopping
+            ):
+                answers, now = await ends.more()
+                arrivals.add(answers, now)
+                if now >= told_at:
+                    tell(arrivals.lately())
+                    told_at += TELL_EVERY_S
+                is_all = not stopping.is_set() and arrivals.read >= plan.due_by(now)
+                if answers or is_all:
+                    quiet_since = max(now, plan.starts_at)
+                if listening.done():
+                    listening.result()
+            tell(arrivals.lately())
     finally:
-        await reader.stop()
-    return {**arrivals.figures(), "not_posted": others}
+        listening.cancel()
+    cpu_s = time.process_time() - cpu_s
+    return {**arrivals.figures(), "reader_cpu_s": round(cpu_s, 3)}
+
+
+async def _listen(arrivals: Arrivals) -> None:
+    """Take what the sender tells."""
+    async for said in heard():
+        arrivals.told(said)
 
 
 if __name__ == "__main__":

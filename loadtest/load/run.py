@@ -32,6 +32,9 @@ PARTITIONS = 8
 MEBIBYTE = 1024 * 1024
 MICROSECONDS = 1_000_000
 
+OWN_PLACE = ("outcomes", "series", "histogram")
+"""What a result has beside its figures and counts."""
+
 LATE_PERCENT_MAX = 1.0
 """A run in which more sends were late has measured its own sender: it says nothing."""
 
@@ -88,10 +91,10 @@ async def _measure(
 ) -> dict[str, Any]:
     await ground.refuse_unless_for_tests()
     begun = await head(ground, folder, command_acks="all", command_producer="idempotent")
-    load = Load(profile.stages, profile.accounts, PARTITIONS, profile.seed)
+    load = Load(profile.stages, profile.accounts, PARTITIONS, profile.seed, profile.traffic)
     async with AsyncExitStack() as stack:
         console.print(f"opening {profile.accounts:,} accounts")
-        accounts = funded(ground, profile.accounts, PARTITIONS, folder)
+        accounts = funded(ground, profile.accounts, PARTITIONS, folder, profile.traffic)
         template = await stack.enter_async_context(accounts)
         case = await stack.enter_async_context(ground.case("load", template))
         found = await _driven(profile, load, case, folder, console)
@@ -150,10 +153,8 @@ def _report(
         ],
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "configuration": msgspec.to_builtins(profile),
-        "counts": {
-            key: value for key, value in found.items() if key not in FIGURES and key != "series"
-        },
-        "series": found["series"],
+        "counts": {key: value for key, value in found.items() if key not in (*FIGURES, *OWN_PLACE)},
+        **{key: found[key] for key in OWN_PLACE},
         **measured,
     }
     write_result(result, written)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, takewhile
 from math import sqrt
 
@@ -75,6 +75,15 @@ class Schedule:
         at = bisect_right(self._firsts, number, hi=len(self.stages)) - 1
         passed = self._begins[at] + self.stages[at].due_s(number - self._firsts[at])
         return self.starts_at + passed
+
+    def dues(self, first: int, end: int) -> Iterator[float]:
+        """Give the times at which the commands from one to before another are due."""
+        for stage, begins, *numbers in zip(
+            self.stages, self._begins, self._firsts, self._firsts[1:], strict=False
+        ):
+            opens = self.starts_at + begins
+            for number in range(max(first, numbers[0]), min(end, numbers[1])):
+                yield opens + stage.due_s(number - numbers[0])
 
     def due_by(self, now: float) -> int:
         """Count the commands that are due."""

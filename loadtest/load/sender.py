@@ -5,27 +5,87 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from base64 import b64encode
 from collections import deque
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from loadtest.child import needs, serve, tell, told_to_stop
-from loadtest.load.arrivals import LATE_AFTER_S, TELL_EVERY_S
+from loadtest.errors import LoadTestError
+from loadtest.load.arrivals import LATE_AFTER_S
 from loadtest.load.filling import producer, send
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.transfers import Pair, transfers
+from loadtest.traffic.blocks import Blocks
+from loadtest.traffic.shape import Traffic
 
 TICK_S = 0.005
 """Shorter ticks make more and smaller batches: the broker and the sender pay for each."""
+
+TELL_EVERY_S = 0.25
+"""The reader can't time an answer before it is told where the command stands."""
 
 BATCH_RECORDS_MAX = 1000
 AHEAD = 50_000
 """So many commands are written before they are due, as far as there is time."""
 
 WRITTEN_PER_TICK_MAX = 500
-"""Two milliseconds of writing: more would make sends late."""
+"""Two milliseconds of writing, four of a mix: more would make sends late."""
+
+
+class Record(Protocol):
+    """What is sent, and where to."""
+
+    @property
+    def partition(self) -> int:
+        """The partition that the key leads to."""
+
+    @property
+    def key(self) -> bytes:
+        """The key."""
+
+    @property
+    def value(self) -> bytes:
+        """The command."""
+
+
+def commands(
+    number: int, accounts: int, partitions: int, seed: int, traffic: Traffic
+) -> Iterator[Record]:
+    """Write so many commands of a load."""
+    if traffic.is_plain:
+        return transfers(number, accounts, partitions, seed=seed)
+    return Blocks(accounts, partitions, seed, traffic).commands(number)
+
+
+class Ordinals:
+    """
+    Follows where the batches of a partition stand.
+
+    The broker can't always tell that of a batch that it got twice. It stands behind the one before
+    then, as nobody else writes there: if the next one proves otherwise, nothing can be timed.
+    """
+
+    def __init__(self) -> None:
+        self._end = 0
+        self._is_taken_for_granted = False
+
+    def base(self, told: int, count: int) -> int:
+        """Give the offset of a batch of so many. Raises LoadTestError where it is not known."""
+        if told < 0:
+            self._is_taken_for_granted = True
+        elif self._is_taken_for_granted and told != self._end:
+            raise LoadTestError(
+                f"a batch stands at offset {told}, not at {self._end}: others write there as well, "
+                "and the broker could not tell where the batch before it stands"
+            )
+        else:
+            self._end, self._is_taken_for_granted = told, False
+        base, self._end = self._end, self._end + count
+        return base
 
 
 class Lane:
@@ -37,6 +97,8 @@ class Lane:
         self._partition = partition
         self._schedule = schedule
         self._due: deque[tuple[int, Pair]] = deque()
+        self._travelling: deque[tuple[Any, int]] = deque()
+        self._ordinals = Ordinals()
         self._more = asyncio.Event()
         self._ended = False
         self.late = 0
@@ -54,7 +116,6 @@ class Lane:
 
     async def run(self) -> None:
         """Send until the end."""
-        deliveries: deque[Any] = deque()
         while self._due or not self._ended:
             await self._more.wait()
             self._more.clear()
@@ -62,20 +123,45 @@ class Lane:
                 size = min(len(self._due), BATCH_RECORDS_MAX)
                 batch = [self._due.popleft() for _ in range(size)]
                 pairs = [pair for _, pair in batch]
-                deliveries.append(await send(self._sender, self._topic, self._partition, pairs))
+                delivery = await send(self._sender, self._topic, self._partition, pairs)
+                self._travelling.append((delivery, size))
                 self._count([number for number, _ in batch])
-            while deliveries and deliveries[0].done():
-                deliveries.popleft().result()
-        await asyncio.gather(*deliveries)
+        await asyncio.gather(*(delivery for delivery, _ in self._travelling))
+
+    def delivered(self) -> Iterator[tuple[int, int, int]]:
+        """Tell where batches stand that have been delivered: partition, base offset, number."""
+        while self._travelling and self._travelling[0][0].done():
+            delivery, size = self._travelling.popleft()
+            yield self._partition, self._ordinals.base(delivery.result().offset, size), size
 
     def _count(self, numbers: list[int]) -> None:
+        """Count those that are late: the first of them were due before the others."""
         now, schedule = time.monotonic(), self._schedule
         for number in numbers:
-            late_s = now - schedule.due(number)
             if number < schedule.warm_up:
                 continue
+            late_s = now - schedule.due(number)
             self.latest_s = max(self.latest_s, late_s)
-            self.late += late_s > LATE_AFTER_S
+            if late_s <= LATE_AFTER_S:
+                break
+            self.late += 1
+
+
+def progress(lanes: Iterable[Lane], sent: int, homes: bytearray, *, ended: bool) -> dict[str, Any]:
+    """Tell how far the sender is, and what is new since it told last: clears `homes`."""
+    runs: list[tuple[int, int, int]] = []
+    late = 0
+    for lane in lanes:
+        late += lane.late
+        for partition, base, count in lane.delivered():
+            last = runs[-1] if runs else (-1, 0, 0)
+            if (last[0], last[1] + last[2]) == (partition, base):
+                runs[-1] = (partition, last[1], last[2] + count)
+            else:
+                runs.append((partition, base, count))
+    told = b64encode(homes).decode()
+    homes.clear()
+    return {"sent": sent, "late": late, "homes": told, "runs": runs, "ended": ended}
 
 
 async def main(
@@ -84,41 +170,48 @@ async def main(
     partitions: int,
     accounts: int,
     seed: int,
+    traffic: dict[str, Any],
     starts_at: float,
     stages: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Send everything; give how many sends were late, and the CPU seconds used."""
     gc.disable()  # millions of small objects and no cycles
+    cpu_s = time.process_time()
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
     stopping = told_to_stop()
-    written = transfers(plan.count, accounts, partitions, seed=seed)
+    written = commands(plan.count, accounts, partitions, seed, msgspec.convert(traffic, Traffic))
     # Written before they are due: what writing costs would be missed by the system under test.
     ahead = deque(islice(written, AHEAD))
+    written_cpu_s = time.process_time() - cpu_s
     async with producer(bootstrap_servers) as sender, asyncio.TaskGroup() as group:
         lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
         tasks = [group.create_task(lane.run()) for lane in lanes]
-        cpu_s = time.process_time()
-        sent, told_at = 0, plan.starts_at
+        sent, told_at, homes = 0, plan.starts_at, bytearray()
         while sent < plan.count and not stopping.is_set():
             due = min(plan.due_by(time.monotonic()), sent + len(ahead))
             for number in range(sent, due):
                 one = ahead.popleft()
+                homes.append(one.partition)
                 lanes[one.partition].put(number, (one.key, one.value))
             sent = due
             if time.monotonic() >= told_at:
-                tell({"sent": sent, "late": sum(lane.late for lane in lanes)})
+                tell(progress(lanes, sent, homes, ended=False))
                 told_at += TELL_EVERY_S
+            more_cpu_s = time.process_time()
             ahead.extend(islice(written, min(AHEAD - len(ahead), WRITTEN_PER_TICK_MAX)))
+            written_cpu_s += time.process_time() - more_cpu_s
             await asyncio.sleep(TICK_S)
         for lane in lanes:
             lane.end()
         await asyncio.gather(*tasks)
-        cpu_s = time.process_time() - cpu_s
+        tell(progress(lanes, sent, homes, ended=True))
+    cpu_s = time.process_time() - cpu_s
     return {
         "sent": sent,
         "late_sends": sum(lane.late for lane in lanes),
         "latest_send_ms": round(max(lane.latest_s for lane in lanes) * 1000, 3),
         "sender_cpu_s": round(cpu_s, 3),
+        "written_cpu_s": round(written_cpu_s, 3),
     }
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from loadtest.load.answers import POSTED, REJECTED
 from loadtest.load.schedule import Schedule
 
 PLAIN_EVERY_ROWS = 5
 """Without a terminal a line is printed for every so many rows: logs stay readable."""
 
+HEADED_EVERY_LINES = 12
+"""The names of the columns stand above every so many lines."""
+
 DRAWN_ROWS = 12
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Second(NamedTuple):
@@ -23,7 +29,7 @@ class Second(NamedTuple):
     How far a load is, and the latencies of what was answered in the second before.
 
     `in_flight` are commands that were sent and are not answered. Latencies are None where nothing
-    was answered.
+    was answered. `outcomes` are those of this second, by kind.
     """
 
     at_s: float
@@ -36,6 +42,7 @@ class Second(NamedTuple):
     p50_ms: float | None
     p99_ms: float | None
     max_ms: float | None
+    outcomes: Mapping[str, int] = NOTHING
 
 
 class Track:
@@ -46,12 +53,12 @@ class Track:
         self._show = show
         self._schedule = Schedule(0.0, ())
         self._sent = self._late = 0
-        self._before = (0.0, 0)
+        self._before: tuple[float, Mapping[str, int]] = (0.0, NOTHING)
 
     def begin(self, schedule: Schedule) -> None:
         """Know what is meant to be sent when."""
         self._schedule = schedule
-        self._before = (schedule.starts_at, 0)
+        self._before = (schedule.starts_at, NOTHING)
 
     def sender(self, said: Mapping[str, Any]) -> None:
         """Take what the sender tells."""
@@ -59,13 +66,14 @@ class Track:
 
     def reader(self, said: Mapping[str, Any]) -> None:
         """Take what the reader tells, which makes a row."""
-        now, answered = time.monotonic(), said["read"]
+        now, answered, outcomes = time.monotonic(), said["read"], said["outcomes"]
         before_at, before = self._before
-        self._before = (now, answered)
+        self._before = (now, outcomes)
+        new = {kind: number - before.get(kind, 0) for kind, number in outcomes.items()}
         row = Second(
             round(now - self._schedule.starts_at, 1),
             round(self._schedule.per_second(now)),
-            round((answered - before) / max(now - before_at, 0.001)),
+            round(sum(new.values()) / max(now - before_at, 0.001)),
             self._sent,
             answered,
             max(0, self._sent - answered),
@@ -73,12 +81,26 @@ class Track:
             said["p50_ms"],
             said["p99_ms"],
             said["max_ms"],
+            {kind: number for kind, number in new.items() if number},
         )
         self.series.append(row)
         self._show(row)
 
 
-COLUMNS = ("s", "meant/s", "answered/s", "in flight", "late", "p50 ms", "p99 ms", "max ms")
+COLUMNS = {
+    "s": 6,
+    "meant/s": 7,
+    "answered/s": 10,
+    "posted": 7,
+    "rejected": 8,
+    "other": 7,
+    "in flight": 9,
+    "late": 7,
+    "p50 ms": 8,
+    "p99 ms": 8,
+    "max ms": 8,
+}
+"""What is shown of a row, and how wide it is."""
 
 
 class View:
@@ -103,29 +125,33 @@ class View:
         if self._console.is_terminal:
             self._live.update(drawn(self._rows[-DRAWN_ROWS:]), refresh=True)
         elif len(self._rows) % PLAIN_EVERY_ROWS == 0:
-            self._console.print(line(row), markup=False)
+            lines = len(self._rows) // PLAIN_EVERY_ROWS - 1
+            if lines % HEADED_EVERY_LINES == 0:
+                self._console.print(aligned(COLUMNS), markup=False)
+            self._console.print(aligned(cells(row)), markup=False)
 
 
 def cells(row: Second) -> list[str]:
     """Write a row for people."""
     latencies = (row.p50_ms, row.p99_ms, row.max_ms)
+    posted, rejected = (row.outcomes.get(kind, 0) for kind in (POSTED, REJECTED))
     return [
         f"{row.at_s:,.0f}",
         f"{row.meant_per_second:,}",
         f"{row.answered_per_second:,}",
+        f"{posted:,}",
+        f"{rejected:,}",
+        f"{sum(row.outcomes.values()) - posted - rejected:,}",
         f"{row.in_flight:,}",
         f"{row.late:,}",
         *("-" if one is None else f"{one:,.1f}" for one in latencies),
     ]
 
 
-def line(row: Second) -> str:
-    """Write a row as a line."""
-    at, meant, answered, in_flight, late, p50, p99, most = cells(row)
-    return (
-        f"[{at:>5} s] {meant:>7}/s meant {answered:>7}/s answered {in_flight:>8} in flight"
-        f"  p50 {p50:>7} p99 {p99:>7} max {most:>7} ms  {late} late"
-    )
+def aligned(texts: Iterable[str]) -> str:
+    """Put texts below the names of their columns."""
+    widths = COLUMNS.values()
+    return " ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True))
 
 
 def drawn(rows: list[Second]) -> Table:

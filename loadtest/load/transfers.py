@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
+from itertools import count as numbers
 from random import Random
 from typing import NamedTuple
 
@@ -16,8 +18,11 @@ FUNDS_MINOR = 100_000_000_00
 AMOUNT_MINOR_MAX = 500_00
 FIRST_ID_MS = 1_795_255_200_000
 IDS_PER_MS = 20
-CHUNK = 10_000
-"""So many transfers are drawn at once: drawing them one by one costs more than writing them."""
+BLOCK = 10_000
+"""Commands are written in blocks of so many, each from the seed and its number alone."""
+
+CHUNK = 1_000
+"""So many transfers are drawn at once: one by one costs more, a block at once stops its sender."""
 
 Pair = tuple[bytes, bytes]
 """Key and value of a record."""
@@ -59,31 +64,46 @@ def transfers(
 
     Every account has funds for all that it could be asked to pay, so the order does not matter.
     """
-    rng = Random(seed)
-    names = [account_name(number) for number in range(accounts)]
-    keys = [name.encode() for name in names]
-    homes = [partition_of(key, partitions) for key in keys]
-    amounts = [major_of(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
-    for start in range(first, first + count, CHUNK):
-        # All of a chunk is drawn, so that fewer transfers are the first of more.
-        debits = rng.choices(range(accounts), k=CHUNK)
-        credits_ = [0] * CHUNK if hot else rng.choices(range(accounts), k=CHUNK)
-        sums = rng.choices(range(1, AMOUNT_MINOR_MAX + 1), k=CHUNK)
-        numbers = range(start, min(start + CHUNK, first + count))
-        for number, debit, drawn, minor in zip(numbers, debits, credits_, sums, strict=False):
-            payer, payee = debit, drawn
-            if payer == payee and hot:
-                payer = (payer + 1) % accounts
-            elif payer == payee:
-                payee = (payee + 1) % accounts
-            value = (
-                f'{{"transaction_id":"{transaction_id(number)}","type":"transfer",'
-                f'"debit_account":"{names[payer]}","credit_account":"{names[payee]}",'
-                f'"amount":"{amounts[minor]}","currency":"{CURRENCY}",'
-                f'"requested_at":"{REQUESTED_AT}","channel":"{CHANNELS[number % len(CHANNELS)]}",'
-                f'"reference":"invoice {number}"}}'
-            ).encode()
-            yield Transfer(payer, payee, minor, homes[payer], keys[payer], value)
+    written = Writer(accounts, partitions, seed=seed, hot=hot)
+    block, skipped = divmod(first, BLOCK)
+    return islice(chain.from_iterable(map(written.block, numbers(block))), skipped, skipped + count)
+
+
+class Writer:
+    """Writes transfers between so many accounts, a block at a time."""
+
+    def __init__(self, accounts: int, partitions: int, *, seed: int, hot: bool) -> None:
+        self._accounts = range(accounts)
+        self._names = [account_name(number) for number in self._accounts]
+        self._keys = [name.encode() for name in self._names]
+        self._homes = [partition_of(key, partitions) for key in self._keys]
+        self._amounts = [major_of(minor, DIGITS) for minor in range(AMOUNT_MINOR_MAX + 1)]
+        self._seed = seed
+        self._is_hot = hot
+
+    def block(self, block: int) -> Iterator[Transfer]:
+        """Write a block of transfers, one after another."""
+        rng = Random(f"{self._seed}/{block}")
+        for start in range(block * BLOCK, (block + 1) * BLOCK, CHUNK):
+            debits = rng.choices(self._accounts, k=CHUNK)
+            credits_ = [0] * CHUNK if self._is_hot else rng.choices(self._accounts, k=CHUNK)
+            sums = rng.choices(range(1, AMOUNT_MINOR_MAX + 1), k=CHUNK)
+            yield from map(self._one, range(start, start + CHUNK), debits, credits_, sums)
+
+    def _one(self, number: int, payer: int, payee: int, minor: int) -> Transfer:
+        if payer == payee and self._is_hot:
+            payer = (payer + 1) % len(self._accounts)
+        elif payer == payee:
+            payee = (payee + 1) % len(self._accounts)
+        names = self._names
+        value = (
+            f'{{"transaction_id":"{transaction_id(number)}","type":"transfer",'
+            f'"debit_account":"{names[payer]}","credit_account":"{names[payee]}",'
+            f'"amount":"{self._amounts[minor]}","currency":"{CURRENCY}",'
+            f'"requested_at":"{REQUESTED_AT}","channel":"{CHANNELS[number % len(CHANNELS)]}",'
+            f'"reference":"invoice {number}"}}'
+        ).encode()
+        return Transfer(payer, payee, minor, self._homes[payer], self._keys[payer], value)
 
 
 class Load(NamedTuple):
@@ -121,33 +141,6 @@ def load(
         total += one.amount_minor
     named = {account_name(number): minor for number, minor in enumerate(balances)}
     return Load(lanes, named, count, total, count * (count - 1) // 2)
-
-
-def openings(accounts: int, partitions: int) -> list[list[Pair]]:
-    """Write the opening and the first deposit of every account, for each partition."""
-    lanes: list[list[Pair]] = [[] for _ in range(partitions)]
-    funds = major_of(FUNDS_MINOR, DIGITS)
-    common = f'"requested_at":"{REQUESTED_AT}","channel":"branch"}}'
-    for number in range(accounts):
-        name = account_name(number)
-        lane = lanes[partition_of(name.encode(), partitions)]
-        # Numbers far above those of any load.
-        opening, deposit = (transaction_id((2 + turn << 40) + number) for turn in range(2))
-        lane.append(
-            (
-                name.encode(),
-                f'{{"transaction_id":"{opening}","type":"account.open","account":"{name}",'
-                f'"currency":"{CURRENCY}","kind":"customer",{common}'.encode(),
-            )
-        )
-        lane.append(
-            (
-                name.encode(),
-                f'{{"transaction_id":"{deposit}","type":"deposit","credit_account":"{name}",'
-                f'"amount":"{funds}","currency":"{CURRENCY}",{common}'.encode(),
-            )
-        )
-    return lanes
 
 
 def with_cash(balances: dict[str, int], accounts: int) -> dict[str, int]:

@@ -20,13 +20,14 @@ from loadtest import site
 from loadtest.ground import OUTCOMES
 from loadtest.lanes import COMMANDS
 from loadtest.load.filling import fill, producer, send
-from loadtest.load.transfers import Pair, load, openings, transfers
+from loadtest.load.transfers import Pair, load, transfers
 from loadtest.measure.drain import MeasuredWorker, OutcomesEnd
 from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
 from loadtest.processes import Command
 from loadtest.proof.books import prove_load
 from loadtest.sample import SEED
 from loadtest.site import CONSUMER_GROUP, Site
+from loadtest.traffic.population import openings
 from tests.long.trend import Sample, faults, figures
 
 ACCOUNTS = 10_000

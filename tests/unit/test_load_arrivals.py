@@ -1,68 +1,177 @@
-"""What the open loop counts as latency, as a stall and as late."""
+"""What the open loop counts as latency, as a stall and as an answer."""
 
-from loadtest.load.arrivals import Arrivals, percentile_ms
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from loadtest.load.answers import Answer
+from loadtest.load.arrivals import Arrivals
+from loadtest.load.latencies import Latencies
 from loadtest.load.schedule import Schedule, Stage
 
 WARM_UP = Stage(seconds=0.5, per_second=10, warm_up=True)
 SCHEDULE = Schedule(100.0, [WARM_UP, Stage(seconds=1.5, per_second=10)])
+PARTITIONS = 2
+
+
+def told(
+    numbers: Iterable[int], *runs: tuple[int, int, int], ended: bool = False
+) -> dict[str, Any]:
+    """Return what a sender tells: even numbers lie in partition 0, odd ones in partition 1."""
+    homes = bytes(number % PARTITIONS for number in numbers)
+    return {"homes": b64encode(homes).decode(), "runs": runs, "ended": ended}
+
+
+def sent(*runs: tuple[int, int, int]) -> Arrivals:
+    """Return the arrivals of a load that is sent; its first offsets are 0 and 1,000."""
+    arrivals = Arrivals(SCHEDULE, PARTITIONS)
+    arrivals.told(told(range(20), *(runs or ((0, 0, 10), (1, 1_000, 10))), ended=True))
+    return arrivals
+
+
+def answers(numbers: Iterable[int], kind: str = "posted", event: int = 7) -> list[Answer]:
+    """Return the answers to commands by their numbers."""
+    return [Answer(one % 2, one // 2 + 1_000 * (one % 2), kind, event + one) for one in numbers]
+
+
+def close_to(ms: float) -> Any:
+    """Compare with what a histogram of three digits makes of it, which is never less."""
+    return pytest.approx(ms * 1.0005, rel=0.0005)
 
 
 def test_latency_counts_from_the_intended_time() -> None:
-    """An outcome's latency starts when its command was due, however late it was sent."""
-    arrivals = Arrivals(SCHEDULE)
-    arrivals.add(range(20), 103.0)
+    """An answer's latency starts when its command was due, however late it was sent."""
+    arrivals = sent()
+    arrivals.add(answers(range(20)), 103.0)
 
     figures = arrivals.figures()
     # Commands 5 to 19 were due from 100.5 to 101.9.
     assert figures["commands"] == 15
-    assert figures["latency_max_ms"] == 2500.0
-    assert figures["latency_p50_ms"] == 1800.0
+    assert figures["latency_max_ms"] == close_to(2500.0)
+    assert figures["latency_p50_ms"] == close_to(1800.0)
     assert figures["read"] == 20
     # Read at 103.0, due from 100.5 on.
     assert figures["answered_per_second"] == 6.0
     assert arrivals.complete
 
 
-def test_what_came_lately_is_told_once() -> None:
-    """Those of the warm-up too, and nothing of what was told before."""
-    arrivals = Arrivals(SCHEDULE)
-    arrivals.add([0, 1, 2], 101.0)
-    told = {"read": 3, "p50_ms": 900.0, "p99_ms": 1000.0, "max_ms": 1000.0}
-    assert arrivals.lately() == told
-    assert arrivals.lately() == {"read": 3, "p50_ms": None, "p99_ms": None, "max_ms": None}
-
-
-def test_missing_and_repeated_outcomes_are_told() -> None:
-    """An outcome that never comes is missing; one that comes twice is not timed again."""
-    arrivals = Arrivals(SCHEDULE)
-    arrivals.add([5, 6, 7], 101.0)
-    arrivals.add([6], 105.0)
+def test_the_histogram_of_the_result_has_the_figures() -> None:
+    """Whoever reads it finds the same percentiles, of the same commands."""
+    arrivals = sent()
+    arrivals.add(answers(range(20)), 103.0)
 
     figures = arrivals.figures()
-    assert (figures["read"], figures["repeated"], figures["commands"]) == (3, 1, 3)
-    assert figures["latency_max_ms"] == 500.0
+    found = Latencies.decoded(figures["histogram"]["encoded"])
+    assert len(found) == figures["commands"]
+    assert found.percentiles_ms((50, 100)) == [
+        figures["latency_p50_ms"],
+        figures["latency_max_ms"],
+    ]
+
+
+def test_what_came_lately_is_told_once() -> None:
+    """Those of the warm-up too, and nothing of what was told before but the counts."""
+    arrivals = sent()
+    arrivals.add([*answers([0, 1]), *answers([2], "rejected")], 101.0)
+    lately = arrivals.lately()
+    assert (lately["read"], lately["outcomes"]) == (3, {"posted": 2, "rejected": 1})
+    assert [lately[one] for one in ("p50_ms", "p99_ms", "max_ms")] == [
+        close_to(900.0),
+        close_to(1000.0),
+        close_to(1000.0),
+    ]
+    assert arrivals.lately() == {**lately, **dict.fromkeys(("p50_ms", "p99_ms", "max_ms"))}
+
+
+def test_missing_answers_and_those_delivered_again_are_told() -> None:
+    """An answer that never comes is missing; one that comes twice is not timed or counted again."""
+    arrivals = sent()
+    arrivals.add(answers([5, 6, 7]), 101.0)
+    arrivals.add(answers([6]), 105.0)
+    arrivals.add(answers([6, 5]), 106.0)
+
+    figures = arrivals.figures()
+    assert (figures["read"], figures["delivered_again"], figures["commands"]) == (3, 3, 3)
+    assert figures["answered_otherwise"] == 0
+    assert figures["outcomes"] == {"posted": 3}
+    assert figures["latency_max_ms"] == close_to(500.0)
     assert not arrivals.complete
 
 
-def test_a_stall_is_a_time_without_outcomes_while_some_were_due() -> None:
+def test_another_event_about_the_same_command_is_told() -> None:
+    """It is not the same answer delivered again: a command has one event id."""
+    arrivals = sent()
+    arrivals.add(answers([5]), 101.0)
+    arrivals.add(answers([5], event=8), 101.0)
+    assert (arrivals.delivered_again, arrivals.answered_otherwise) == (0, 1)
+
+
+def test_an_answer_waits_until_its_position_is_told() -> None:
+    """It counts from when it was read, and what comes behind it waits as well."""
+    arrivals = Arrivals(SCHEDULE, PARTITIONS)
+    arrivals.add(answers([0]), 100.2)
+    assert arrivals.read == 0
+    arrivals.told(told(range(10), (0, 0, 5)))
+    assert arrivals.read == 1
+    arrivals.add(answers([2, 1, 4]), 100.6)
+    assert arrivals.read == 2
+    arrivals.add(answers([6]), 100.8)
+    arrivals.told(told(range(10, 12), (1, 1_000, 1)))
+    assert (arrivals.read, arrivals.foreign) == (5, 0)
+    assert not arrivals.complete
+    # Due at 100.0, 100.2, 100.1, 100.4 and 100.6.
+    assert arrivals.lately()["max_ms"] == close_to(500.0)
+
+
+def test_positions_may_have_gaps() -> None:
+    """Markers and the records of others lie between the batches; what answers those is told."""
+    arrivals = sent((0, 50, 3), (0, 60, 7), (1, 1_000, 10))
+    arrivals.add([Answer(0, offset, "posted", 1) for offset in (50, 52, 60, 66)], 103.0)
+    assert (arrivals.read, arrivals.foreign) == (4, 0)
+    arrivals.add([Answer(0, offset, "posted", 1) for offset in (49, 53, 59, 67)], 103.0)
+    assert (arrivals.read, arrivals.foreign) == (4, 4)
+    # The fifth of partition 0 is command 8, which was due at 100.8.
+    arrivals.lately()
+    arrivals.add([Answer(0, 61, "posted", 1)], 103.0)
+    assert arrivals.lately()["max_ms"] == close_to(2200.0)
+
+
+def test_a_load_that_was_interrupted_is_complete_with_what_was_sent() -> None:
+    """Nothing is waited for that never was sent."""
+    arrivals = Arrivals(SCHEDULE, PARTITIONS)
+    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)))
+    arrivals.add(answers(range(6)), 101.0)
+    assert not arrivals.complete
+    arrivals.told(told((), ended=True))
+    assert arrivals.complete
+
+
+def test_a_stall_is_a_time_without_answers_while_some_were_due() -> None:
     """Waiting for what was not due yet is no stall; the warm-up is left out."""
-    arrivals = Arrivals(SCHEDULE)
-    arrivals.add(range(5), 100.45)
+    arrivals = sent()
+    arrivals.add(answers(range(5)), 100.45)
     assert arrivals.worst_stall_s == 0.0
-    arrivals.add([5], 100.6)
+    arrivals.add(answers([5]), 100.6)
     # Command 5 was due at 100.5: nothing was missing between 100.45 and then.
     assert round(arrivals.worst_stall_s, 3) == 0.1
-    arrivals.add([7], 101.5)
+    arrivals.add(answers([7]), 101.5)
     # Command 6 was due at 100.6 and is still missing.
     assert round(arrivals.worst_stall_s, 3) == 0.9
-    arrivals.add([6, *range(8, 20)], 101.9)
+    arrivals.add(answers([6, *range(8, 20)]), 101.9)
     assert round(arrivals.worst_stall_s, 3) == 0.9
 
 
-def test_percentiles_are_values_that_occurred() -> None:
-    """The nearest rank: no interpolation, and nothing of nothing."""
-    assert percentile_ms([1000, 2000, 3000, 4000], 50) == 2.0
-    assert percentile_ms([1000, 2000, 3000, 4000], 51) == 3.0
-    assert percentile_ms(range(1, 1001), 99) == 0.99
-    assert percentile_ms([5000], 99.9) == 5.0
-    assert percentile_ms([], 50) is None
+def test_what_is_due_and_not_even_put_counts_as_waited_for() -> None:
+    """A sender that hangs is charged as a stall, though it has told nothing of what is due."""
+    arrivals = Arrivals(SCHEDULE, PARTITIONS)
+    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)))
+    arrivals.add(answers(range(5)), 100.5)
+    arrivals.add(answers([5]), 100.6)
+    arrivals.told(told(range(6, 8), (0, 3, 1)))
+    arrivals.add(answers([6]), 101.7)
+    # The next command was due at 100.6, the moment of the answer before.
+    assert round(arrivals.worst_stall_s, 3) == 1.1

@@ -8,6 +8,7 @@ import pytest
 
 from loadtest.load.profile import FIGURES, ProfileError, find, known, read, threshold_of
 from loadtest.load.run import Verdict, verdict_of
+from loadtest.traffic.shape import PLAIN, Traffic
 
 GOOD = """
 title = "a try"
@@ -38,7 +39,50 @@ def test_a_file_is_a_profile_too(tmp_path: Path) -> None:
     assert (profile.workers, profile.seed, profile.thresholds) == (1, 1, ())
 
 
+def test_what_is_sent_is_a_table_of_its_own(tmp_path: Path) -> None:
+    """Plain transfers unless told; shares in percent, kinds by weight."""
+    assert read(written(tmp_path, GOOD)).traffic == PLAIN
+    traffic = '[traffic]\nskew = 1\nrepeats_percent = 20\nkinds = {"hold.place" = 2}'
+    assert read(written(tmp_path, GOOD + traffic)).traffic == Traffic(
+        skew=1.0, repeats_percent=20.0, kinds={"hold.place": 2.0}
+    )
+
+
+def traffic_of(text: str) -> str:
+    """Return a profile with such a table."""
+    return f"{GOOD}[traffic]\n{text}"
+
+
 WRONG = [
+    (traffic_of("skew = 6"), "try.toml: traffic.skew: from 0 to 5"),
+    (traffic_of("hot_percent = 101"), "try.toml: traffic.hot_percent: from 0 to 100"),
+    (traffic_of("poison_percent = -1"), "try.toml: traffic.poison_percent: from 0 to 100"),
+    (traffic_of("skew = nan"), "try.toml: traffic.skew: from 0 to 5"),
+    (
+        traffic_of("repeats_percent = 60\nconflicts_percent = 36"),
+        "try.toml: traffic: at least 5 % must be new commands",
+    ),
+    (
+        traffic_of("repeats_percent = 60\ninsufficient_percent = 41"),
+        "try.toml: traffic: all shares together are at most 100 %",
+    ),
+    (traffic_of("repeat = 1"), "try.toml: traffic: Object contains unknown field `repeat`"),
+    (traffic_of('skew = "a"'), "try.toml: traffic.skew: Expected `float`, got `str`"),
+    (traffic_of('kinds = {transfer = "a"}'), "try.toml: traffic.kinds[...]: Expected `float`"),
+    (traffic_of("kinds = {}"), "try.toml: traffic.kinds: at least one above 0"),
+    (traffic_of("kinds = {transfer = -1}"), 'try.toml: traffic.kinds."transfer": from 0 to 1,0'),
+    (
+        traffic_of('kinds = {"day.close" = 1}'),
+        "try.toml: traffic.kinds: no channel sends 'day.close'; there are account.open,",
+    ),
+    (
+        traffic_of('kinds = {"hold.capture" = 1, transfer = 1}'),
+        'try.toml: traffic.kinds."hold.capture": needs hold.place beside it',
+    ),
+    (
+        traffic_of("kinds = {reversal = 1, journal = 1}"),
+        'try.toml: traffic.kinds."reversal": needs transfer or payment or deposit or withdrawal',
+    ),
     ("", "try.toml: Object missing required field `title`"),
     ("title = ", "try.toml: Invalid value (at "),
     (GOOD + "rate = 7", "try.toml: stages[0]: Object contains unknown field `rate`"),

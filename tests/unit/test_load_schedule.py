@@ -62,3 +62,16 @@ def test_due_and_due_by_agree(stages: list[Stage], data: st.DataObject) -> None:
     assert schedule.due_by(due - 1e-6) <= number
     if number:
         assert schedule.due(number - 1) <= due
+
+
+@given(st.lists(STAGES, min_size=1, max_size=4), st.data())
+def test_the_dues_of_a_range_are_those_of_its_numbers(
+    stages: list[Stage], data: st.DataObject
+) -> None:
+    """Whatever stages it goes through."""
+    schedule = Schedule(50.0, stages)
+    first = data.draw(st.integers(0, schedule.count))
+    end = data.draw(st.integers(first, min(schedule.count, first + 500)))
+    assert list(schedule.dues(first, end)) == pytest.approx(
+        [schedule.due(number) for number in range(first, end)]
+    )

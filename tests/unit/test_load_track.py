@@ -15,9 +15,17 @@ from loadtest.child import Child
 from loadtest.errors import LoadTestError
 from loadtest.load.drive import both
 from loadtest.load.schedule import Schedule, Stage
-from loadtest.load.track import PLAIN_EVERY_ROWS, Second, Track, View, drawn, line
+from loadtest.load.track import (
+    HEADED_EVERY_LINES,
+    PLAIN_EVERY_ROWS,
+    Second,
+    Track,
+    View,
+    drawn,
+)
 
-ROW = Second(12.3, 10_000, 9_876, 123_000, 122_400, 600, 7, 55.25, 241.0, None)
+OUTCOMES = {"posted": 9_800, "rejected": 70, "repeat": 4, "conflict": 2}
+ROW = Second(12.3, 10_000, 9_876, 123_000, 122_400, 600, 7, 55.25, 241.0, None, OUTCOMES)
 
 
 def test_a_row_puts_both_sides_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,34 +39,39 @@ def test_a_row_puts_both_sides_together(monkeypatch: pytest.MonkeyPatch) -> None
 
     track.sender({"sent": 60, "late": 0})
     now = 101.0
-    track.reader({"read": 40} | latencies)
+    track.reader({"read": 40, "outcomes": {"posted": 40}} | latencies)
     track.sender({"sent": 101, "late": 2})
     now = 103.0
-    track.reader({"read": 100} | latencies)
+    track.reader({"read": 100, "outcomes": {"posted": 90, "invalid": 10}} | latencies)
     now = 111.0
-    track.reader({"read": 105} | dict.fromkeys(latencies))
+    outcomes = {"posted": 95, "invalid": 10}
+    track.reader({"read": 105, "outcomes": outcomes} | dict.fromkeys(latencies))
 
     assert shown == track.series
     assert track.series == [
-        Second(1.0, 50, 40, 60, 40, 20, 0, 3.0, 4.0, 5.0),
-        Second(3.0, 50, 30, 101, 100, 1, 2, 3.0, 4.0, 5.0),
+        Second(1.0, 50, 40, 60, 40, 20, 0, 3.0, 4.0, 5.0, {"posted": 40}),
+        Second(3.0, 50, 30, 101, 100, 1, 2, 3.0, 4.0, 5.0, {"posted": 50, "invalid": 10}),
         # Answered before the sender has told of it.
-        Second(11.0, 0, 1, 101, 105, 0, 2, None, None, None),
+        Second(11.0, 0, 1, 101, 105, 0, 2, None, None, None, {"posted": 5}),
     ]
 
 
 def test_without_a_terminal_a_line_comes_now_and_then() -> None:
-    """Within 120 columns, as what is printed has to fit the logs of others."""
+    """Below the names of its columns, which come again and again; logs of others have 120."""
     file = io.StringIO()
     console = Console(file=file, width=120, force_terminal=False, highlight=False)
     with View(console) as view:
-        for _ in range(2 * PLAIN_EVERY_ROWS):
+        for _ in range((HEADED_EVERY_LINES + 1) * PLAIN_EVERY_ROWS):
             view.show(ROW)
-    assert file.getvalue() == f"{line(ROW)}\n" * 2
-    assert line(ROW) == (
-        "[   12 s]  10,000/s meant   9,876/s answered      600 in flight"
-        "  p50    55.2 p99   241.0 max       - ms  7 late"
+    head = (
+        "     s meant/s answered/s  posted rejected   other in flight    late   p50 ms   p99 ms"
+        "   max ms"
     )
+    line = (
+        "    12  10,000      9,876   9,800       70       6       600       7     55.2    241.0"
+        "        -"
+    )
+    assert file.getvalue().splitlines() == [head, *[line] * HEADED_EVERY_LINES, head, line]
 
 
 def test_on_a_terminal_a_table_moves() -> None:
@@ -72,7 +85,9 @@ def test_on_a_terminal_a_table_moves() -> None:
     plain.print(drawn([ROW]))
     assert isinstance(plain.file, io.StringIO)
     cells = plain.file.getvalue().splitlines()[-1].split()
-    assert cells == ["12", "10,000", "9,876", "600", "7", "55.2", "241.0", "-"]
+    assert cells == [
+        *("12", "10,000", "9,876", "9,800", "70", "6", "600", "7", "55.2", "241.0", "-")
+    ]
 
 
 def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
@@ -103,6 +118,44 @@ async def test_a_child_tells_its_progress_and_then_its_answer(
     told: list[dict[str, int]] = []
     assert await Child(name, {"upto": 3}, 60.0).answer(told.append) == {"done": 3}
     assert told == [{"at": 0}, {"at": 1}, {"at": 2}]
+
+
+async def test_a_child_hears_what_it_is_told_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line by line, from the first on, and in whatever pieces they come; its answer is its last."""
+    name = module(
+        tmp_path,
+        monkeypatch,
+        """
+        from loadtest.child import heard, needs, serve, tell
+
+        async def main(upto):
+            found = []
+            async for said in heard():
+                found.append(said["number"])
+                tell({"heard": said["number"]})
+                if said["number"] == upto:
+                    return {"found": found, "bytes": len(said["rest"])}
+
+        serve(main(**needs()))
+        """,
+    )
+    child = Child(name, {"upto": 3}, 60.0)
+    ear = await child.ear()
+    ear({"number": 1})
+    progress: list[dict[str, int]] = []
+
+    def hand_on(said: dict[str, int]) -> None:
+        progress.append(said)
+        if said == {"heard": 1}:  # told at once, not with the next
+            ear({"number": 2})
+            ear({"number": 3, "rest": "x" * 300_000})
+
+    answer = await child.answer(hand_on)
+    assert answer == {"found": [1, 2, 3], "bytes": 300_000}
+    assert progress == [{"heard": 1}, {"heard": 2}, {"heard": 3}]
+    ear({"number": 4})  # nobody listens any more
 
 
 @pytest.mark.parametrize(

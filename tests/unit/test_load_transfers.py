@@ -9,13 +9,13 @@ from loadtest.load.transfers import (
     account_name,
     load,
     number_of,
-    openings,
     transaction_id,
     transfers,
     with_cash,
 )
 from loadtest.measure.usage import Usage, cpu_seconds, peak_memory_bytes
 from loadtest.record import partition_of
+from loadtest.traffic.population import openings
 from processor.contracts import load_contract
 from processor.core.commands import Command
 from processor.core.decode import Decoder

@@ -1,0 +1,1 @@
+"""What a load sends: shares of commands, and blocks of them, each written from its number alone."""
