@@ -74,15 +74,13 @@ class Arrivals:
         """Take in what waits, in its order, as far as its positions are told."""
         while self._waiting:
             now, answers = self._waiting.popleft()
-            if self._standing.place(answers[0].partition, answers[0].offset) != UNTOLD:
-                self._stalled_until(now)
             taken = self._take(answers, now)
             if taken < len(answers):
                 self._waiting.appendleft((now, answers[taken:]))
                 return
 
     def _stalled_until(self, now: float) -> None:
-        """Look how long nothing had come, while something was due that still has no answer."""
+        """Look how long nothing new had come while something was due that had no answer yet."""
         for partition, marks in enumerate(self._marks):
             place = self._oldest[partition]
             while place < len(marks) and marks[place]:
@@ -108,6 +106,8 @@ class Arrivals:
                 self.delivered_again += before == mark
                 self.answered_otherwise += before != mark
                 continue
+            if now > self._last_read_at:
+                self._stalled_until(now)
             self._marks[partition][place] = mark
             self.read += 1
             self.outcomes[kind] += 1

@@ -94,7 +94,7 @@ async def both(sender: Child, reader: Child, track: Track) -> dict[str, Any]:
         is_interrupted = True
         sender.stop()
         await asyncio.wait({sending})
-        reader.stop()
+        ear({"hurry": True})
     except LoadTestError:
         sending.cancel()
         reading.cancel()

@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 from aiokafka import TopicPartition
 
-from loadtest.child import heard, needs, serve, tell, told_to_stop
+from loadtest.child import heard, needs, serve, tell
 from loadtest.load.answers import Answer, Reading
 from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
 from loadtest.load.schedule import Schedule, Stage
@@ -22,8 +22,25 @@ ENDING_QUIET_LIMIT_S = 5.0
 """The same once nothing more is sent."""
 
 
-def _quiet_limit_s(stopping: asyncio.Event) -> float:
-    return ENDING_QUIET_LIMIT_S if stopping.is_set() else QUIET_LIMIT_S
+class Ear:
+    """Takes what the sender tells, and whether its parent wants an answer sooner."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self.is_hurried = False
+
+    @property
+    def quiet_limit_s(self) -> float:
+        """How long to wait for one more answer."""
+        return ENDING_QUIET_LIMIT_S if self.is_hurried else QUIET_LIMIT_S
+
+    async def listen(self) -> None:
+        """Listen to the end."""
+        async for said in heard():
+            if "hurry" in said:
+                self.is_hurried = True
+            else:
+                self._arrivals.told(said)
 
 
 class Ends:
@@ -72,21 +89,19 @@ async def main(
     gc.disable()  # millions of small objects and no cycles
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
     arrivals = Arrivals(plan, partitions)
-    stopping = told_to_stop()
-    listening = asyncio.create_task(_listen(arrivals))
+    ear = Ear(arrivals)
+    listening = asyncio.create_task(ear.listen())
     cpu_s = time.process_time()
     try:
         async with Ends(bootstrap_servers, topic, outcomes, dead_letters, partitions) as ends:
             quiet_since = told_at = plan.starts_at
-            while not arrivals.complete and time.monotonic() - quiet_since < _quiet_limit_s(
-                stopping
-            ):
+            while not arrivals.complete and time.monotonic() - quiet_since < ear.quiet_limit_s:
                 answers, now = await ends.more()
                 arrivals.add(answers, now)
                 if now >= told_at:
                     tell(arrivals.lately())
                     told_at += TELL_EVERY_S
-                is_all = not stopping.is_set() and arrivals.read >= plan.due_by(now)
+                is_all = not ear.is_hurried and arrivals.read >= plan.due_by(now)
                 if answers or is_all:
                     quiet_since = max(now, plan.starts_at)
                 if listening.done():
@@ -96,12 +111,6 @@ async def main(
         listening.cancel()
     cpu_s = time.process_time() - cpu_s
     return {**arrivals.figures(), "reader_cpu_s": round(cpu_s, 3)}
-
-
-async def _listen(arrivals: Arrivals) -> None:
-    """Take what the sender tells."""
-    async for said in heard():
-        arrivals.told(said)
 
 
 if __name__ == "__main__":

@@ -76,9 +76,5 @@ class Standing:
 
     def oldest_due(self, places: Iterable[int]) -> float:
         """Give when the oldest command was due of those at or behind a place of each partition."""
-        waited = [
-            dues[place] for dues, place in zip(self.dues, places, strict=True) if place < len(dues)
-        ]
-        if not self.has_ended and self.count < self._schedule.count:
-            waited.append(self._schedule.due(self.count))
-        return min(waited, default=float("inf"))
+        each = zip(self.dues, places, strict=True)
+        return min((dues[at] for dues, at in each if at < len(dues)), default=float("inf"))

@@ -9,14 +9,18 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
 from loadtest.load import run as load_run
+from loadtest.load.latencies import Latencies
 from loadtest.load.profile import find
 from loadtest.load.prove import prove
+from loadtest.proof.books import Faults
+from loadtest.traffic.shape import NEEDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LIMIT_S = 180
@@ -35,6 +39,25 @@ warm_up = true
 seconds = 2
 per_second = 100
 to_per_second = 300
+"""
+
+
+MIXED = """
+title = "some of everything"
+accounts = 60
+
+[traffic]
+repeats_percent = 12
+conflicts_percent = 8
+poison_percent = 8
+insufficient_percent = 6
+hot_percent = 10
+skew = 0.7
+kinds = { %s }
+
+[[stages]]
+seconds = 2
+per_second = 300
 """
 
 
@@ -167,3 +190,49 @@ def test_the_proof_of_a_load_can_fail(
     said = capsys.readouterr().out
     assert "the proof fails: 1 commands without an outcome" in said
     assert "the proof fails: 1 balances are not as known beforehand: ['acc-000007']" in said
+
+
+def test_traffic_of_every_sort_is_answered_and_proved(
+    broker: KafkaBroker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command has one answer, of the kind that was meant; a ledger that says less is told."""
+    proofs: list[Faults] = []
+
+    async def twice(place: Any, load: Any, found: dict[str, Any]) -> Faults:
+        proofs.append(await prove(place, load, found))
+        connection = await asyncpg.connect(place.database_url)
+        await connection.execute(
+            "ALTER TABLE ledger.account DISABLE TRIGGER ALL;"
+            "UPDATE ledger.account SET posted = posted - 1 WHERE name = 'acc-000007'"
+        )
+        await connection.close()
+        outcomes = found["outcomes"] | {"repeat": found["outcomes"]["repeat"] - 1}
+        outcomes["posted"] += 1
+        proofs.append(await prove(place, load, found | {"outcomes": outcomes}))
+        return proofs[0]
+
+    monkeypatch.setattr(load_run, "prove", twice)
+    monkeypatch.setenv("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    monkeypatch.setenv("PROCESSOR_DATABASE_URL", database_url)
+    path, result = tmp_path / "mixed.toml", tmp_path / "mixed.json"
+    path.write_text(MIXED % ", ".join(f'"{kind}" = 1' for kind in NEEDS))
+
+    status = load_run.run("mixed", find(str(path)), result)
+
+    sound, spoilt = proofs
+    assert sound.lines == ()
+    assert status in (load_run.Verdict.PASSED, load_run.Verdict.INVALID)
+    written = json.loads(result.read_text())
+    outcomes = written["outcomes"]
+    assert outcomes.keys() == {"posted", "rejected", "repeat", "conflict", "invalid"}
+    assert sum(outcomes.values()) == written["counts"]["read"] == written["counts"]["sent"] == 600
+    assert outcomes["posted"] > 250
+    in_seconds = [row["outcomes"] for row in written["series"]]
+    assert outcomes == {kind: sum(one.get(kind, 0) for one in in_seconds) for kind in outcomes}
+    assert len(Latencies.decoded(written["histogram"]["encoded"])) == 600
+    assert written["histogram"]["percentiles"][-1] == [100, written["figures"]["latency_max_ms"]]
+    told = "\n".join(spoilt.lines)
+    assert f"outcomes that are repeat: {outcomes['repeat'] - 1}, expected" in told
+    assert "commands posted in the ledger: " in told
+    assert "EUR does not sum up to zero: -0.01 are over" in told
+    assert "1 balances are not the sum of their entries" in told

@@ -165,6 +165,15 @@ def test_a_stall_is_a_time_without_answers_while_some_were_due() -> None:
     assert round(arrivals.worst_stall_s, 3) == 0.9
 
 
+def test_an_answer_that_is_delivered_again_ends_no_stall() -> None:
+    """Who waits for the next one still waits."""
+    arrivals = sent()
+    arrivals.add(answers(range(6)), 100.6)
+    arrivals.add(answers([3, 4]), 101.0)
+    arrivals.add(answers([4, 6]), 101.4)
+    assert round(arrivals.worst_stall_s, 3) == 0.8
+
+
 def test_what_is_due_and_not_even_put_counts_as_waited_for() -> None:
     """A sender that hangs is charged as a stall, though it has told nothing of what is due."""
     arrivals = Arrivals(SCHEDULE, PARTITIONS)

@@ -76,6 +76,15 @@ def test_fewer_transfers_are_the_first_of_more() -> None:
         assert list(transfers(count, ACCOUNTS, PARTITIONS, seed=5)) == more[:count]
 
 
+def test_any_part_of_a_load_can_be_written_again() -> None:
+    """Each block from the seed and its number alone, and no block like another."""
+    more = list(transfers(25_000, ACCOUNTS, PARTITIONS, seed=5))
+    for first, count in ((0, 3), (9_990, 20), (10_000, 10_000), (24_999, 1)):
+        part = transfers(count, ACCOUNTS, PARTITIONS, seed=5, first=first)
+        assert list(part) == more[first : first + count]
+    assert [one.debit for one in more[:100]] != [one.debit for one in more[10_000:10_100]]
+
+
 def test_hot_transfers_credit_one_account() -> None:
     """All of them, and never from that account to itself."""
     hot = list(transfers(2_000, ACCOUNTS, PARTITIONS, seed=6, hot=True))
