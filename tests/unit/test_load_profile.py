@@ -28,6 +28,7 @@ def written(folder: Path, text: str) -> Path:
 def test_all_that_come_with_the_harness_are_sound() -> None:
     """Each is known by its name, and has a threshold at least."""
     assert known().keys() >= {"smoke", "steady", "spike", "soak"}
+    assert known().keys() >= {"duplicates", "conflicts", "poison", "hot_account", "mixed"}
     for name, profile in known().items():
         assert find(name) == profile
         assert profile.bounds() != []
