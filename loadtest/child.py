@@ -19,7 +19,7 @@ KILL_LIMIT_S = 10.0
 CHILD_LIMIT_S = 600.0
 """How long a child may take beside what its schedule takes."""
 
-ANSWER = "answer"
+PROGRESS = "progress"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """What a child can be told at once."""
 
@@ -32,12 +32,13 @@ class Child:
     A module run as a program; the kernel ends it when this process ends.
 
     It gets a JSON object on standard input (addresses hold passwords, which a command line would
-    show to everyone), and may be told more while it runs, a line each. Of the JSON objects that it
-    writes to standard output, a line each, the last is its answer: an object with that one key.
-    Those before are its progress.
+    show to everyone), and where it `hears`, more while it runs, a line each. It writes JSON objects
+    to standard output, a line each: its progress, as `tell` does, and in the end its answer.
     """
 
-    def __init__(self, module: str, needs: Mapping[str, Any], limit_s: float) -> None:
+    def __init__(
+        self, module: str, needs: Mapping[str, Any], limit_s: float, *, hears: bool = False
+    ) -> None:
         self._module = module
         self._limit_s = limit_s
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `abandon`
@@ -52,6 +53,9 @@ class Child:
         assert self._process.stdin is not None, "asked for above"
         self._process.stdin.write(orjson.dumps(needs) + b"\n")
         self._process.stdin.flush()
+        if not hears:
+            self._process.stdin.close()
+            self._process.stdin = None
 
     @property
     def pid(self) -> int:
@@ -85,10 +89,10 @@ class Child:
         with self._process.stdout as lines:
             for line in lines:
                 said = orjson.loads(line)
-                if said.keys() == {ANSWER}:
-                    answer = said[ANSWER]
+                if said.keys() == {PROGRESS}:
+                    hand_on(said[PROGRESS])
                 else:
-                    hand_on(said)
+                    answer = said
         self._process.wait()
         return answer
 
@@ -104,6 +108,7 @@ class Child:
     async def ear(self) -> Progress:
         """Give what tells it more while it runs, without waiting until it has listened."""
         if self._ear is None:
+            assert self._process.stdin is not None, "a child that hears"
             loop = asyncio.get_running_loop()
             self._ear, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, self._process.stdin)
         ear = self._ear
@@ -136,7 +141,11 @@ def told_to_stop() -> asyncio.Event:
 
 
 def tell(said: Mapping[str, Any]) -> None:
-    """Tell the parent how far a child is, or its answer."""
+    """Tell the parent how far a child is."""
+    _write({PROGRESS: said})
+
+
+def _write(said: Mapping[str, Any]) -> None:
     sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
     sys.stdout.buffer.flush()
 
@@ -144,7 +153,7 @@ def tell(said: Mapping[str, Any]) -> None:
 def serve(work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
     """Run a child's work and answer with what it gives."""
     with asyncio.Runner() as runner:
-        tell({ANSWER: dict(runner.run(work))})
+        _write(runner.run(work))
 
 
 def needs() -> dict[str, Any]:

@@ -60,7 +60,7 @@ async def drive(place: Site, load: Load, track: Track) -> dict[str, Any]:
         "outcomes": place.topic(OUTCOMES),
         "dead_letters": place.topic(DEAD_LETTERS),
     }
-    reader = Child("loadtest.load.receiver", to_read, limit_s)
+    reader = Child("loadtest.load.receiver", to_read, limit_s, hears=True)
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:

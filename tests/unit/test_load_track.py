@@ -141,7 +141,7 @@ async def test_a_child_hears_what_it_is_told_while_it_runs(
         serve(main(**needs()))
         """,
     )
-    child = Child(name, {"upto": 3}, 60.0)
+    child = Child(name, {"upto": 3}, 60.0, hears=True)
     ear = await child.ear()
     ear({"number": 1})
     progress: list[dict[str, int]] = []
@@ -182,7 +182,7 @@ async def test_where_one_side_fails_the_other_is_ended(
     """Nobody waits for outcomes of what is not sent."""
     sender = Child(module(tmp_path, monkeypatch, "raise SystemExit('no broker')"), {}, 60.0)
     (tmp_path / "another.py").write_text("import time; time.sleep(60)")
-    reader = Child("another", {}, 60.0)
+    reader = Child("another", {}, 60.0, hears=True)
     with pytest.raises(LoadTestError, match="no broker"):
         await both(sender, reader, Track())
     await asyncio.sleep(0)
