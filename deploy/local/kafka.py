@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from deploy.local import jars, kafka_java, ports
 from deploy.local.daemon import POLL_INTERVAL_S, Daemon
@@ -29,6 +29,7 @@ _SETTINGS = f"""\
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 auto.create.topics.enable=false
 message.max.bytes={MESSAGE_BYTES_MAX}
@@ -59,6 +60,12 @@ log.cleaner.dedupe.buffer.size=33554432
 """
 
 
+class _Ports(NamedTuple):
+    client: int
+    controller: int
+    proxied: int
+
+
 class KafkaBroker:
     """One broker whose data, ports and log live in a folder; it starts again on the same ones."""
 
@@ -67,6 +74,7 @@ class KafkaBroker:
         folder: Path,
         *,
         port: int | None = None,
+        proxy_port: int | None = None,
         version: str = KAFKA_VERSION,
         die_with_parent: bool = True,
         java_options: Sequence[str] = (),
@@ -76,6 +84,9 @@ class KafkaBroker:
         Describe the broker; port None means a free one, remembered in the folder. `java_options`
         are added to Java's own; with `makes_archive` the archive of classes is made if it is
         missing.
+
+        With `proxy_port` the broker listens on `proxied_port` too, and sends whoever comes by that
+        one on to `proxy_port`: where a proxy listens there, such a client stays behind it.
         """
         self.folder = folder.resolve()
         self.version = version
@@ -86,11 +97,17 @@ class KafkaBroker:
         self._settings_file = self.folder / "server.properties"
         self._daemon = Daemon("kafka", self.folder, str(self._settings_file))
         self._wanted_port = port
+        self._proxy_port = proxy_port
 
     @property
     def port(self) -> int:
         """The port for clients."""
-        return self._ports()[0]
+        return self._ports().client
+
+    @property
+    def proxied_port(self) -> int:
+        """Where a proxy on `proxy_port` has to lead to."""
+        return self._ports().proxied
 
     @property
     def bootstrap_servers(self) -> str:
@@ -125,10 +142,12 @@ class KafkaBroker:
         if self._makes_archive:
             kafka_java.make_archive(self.version, self._train)
         self.folder.mkdir(parents=True, exist_ok=True)
-        port, controller_port = self._ports()
-        ports.require_free(port, "Kafka")
-        ports.require_free(controller_port, "Kafka's controller")
-        self._write_settings(port, controller_port)
+        own = self._ports()
+        ports.require_free(own.client, "Kafka")
+        ports.require_free(own.controller, "Kafka's controller")
+        if self._proxy_port:
+            ports.require_free(own.proxied, "Kafka behind a proxy")
+        self._write_settings(own)
         java = kafka_java.command(self.version, class_path)
         self._format(java)
         self._daemon.launch(
@@ -158,24 +177,32 @@ class KafkaBroker:
         """End the broker at once, as a crash would."""
         self._daemon.end([(signal.SIGKILL, KILL_LIMIT_S)])
 
-    def _ports(self) -> tuple[int, int]:
+    def _ports(self) -> _Ports:
         try:
             remembered = json.loads(self._ports_file.read_text())
         except FileNotFoundError:
             remembered = {}
-        port = self._wanted_port or remembered.get("port") or ports.free_port()
-        controller = remembered.get("controller") or ports.free_port(frozenset({port}))
-        if (port, controller) != (remembered.get("port"), remembered.get("controller")):
+        client = self._wanted_port or remembered.get("port") or ports.free_port()
+        controller = remembered.get("controller") or ports.free_port(frozenset({client}))
+        taken = frozenset({client, controller})
+        proxied = remembered.get("proxied") or ports.free_port(taken)
+        found = {"port": client, "controller": controller, "proxied": proxied}
+        if found != remembered:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._ports_file.write_text(json.dumps({"port": port, "controller": controller}))
-        return port, controller
+            self._ports_file.write_text(json.dumps(found))
+        return _Ports(client, controller, proxied)
 
-    def _write_settings(self, port: int, controller_port: int) -> None:
+    def _write_settings(self, own: _Ports) -> None:
         host = ports.LOOPBACK
+        listeners = [f"PLAINTEXT://{host}:{own.client}", f"CONTROLLER://{host}:{own.controller}"]
+        advertised = [f"PLAINTEXT://{host}:{own.client}"]
+        if self._proxy_port:
+            listeners.append(f"PROXIED://{host}:{own.proxied}")
+            advertised.append(f"PROXIED://{host}:{self._proxy_port}")
         lines = (
-            f"listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}",
-            f"advertised.listeners=PLAINTEXT://{host}:{port}",
-            f"controller.quorum.voters=1@{host}:{controller_port}",
+            f"listeners={','.join(listeners)}",
+            f"advertised.listeners={','.join(advertised)}",
+            f"controller.quorum.voters=1@{host}:{own.controller}",
             f"log.dirs={self.folder / 'data'}",
         )
         self._settings_file.write_text(_SETTINGS + "\n".join(lines) + "\n")

@@ -22,6 +22,7 @@ class Stack:
         *,
         kafka_version: str = KAFKA_VERSION,
         kafka_port: int | None = None,
+        kafka_proxy_port: int | None = None,
         postgres_port: int | None = None,
         die_with_parent: bool = True,
     ) -> None:
@@ -30,6 +31,7 @@ class Stack:
         self.broker = KafkaBroker(
             folder / "kafka",
             port=kafka_port,
+            proxy_port=kafka_proxy_port,
             version=kafka_version,
             die_with_parent=die_with_parent,
         )

@@ -17,11 +17,15 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 
 from deploy.local import VARIABLES, KafkaBroker, PostgresServer, Stack, StackError, jars, ports
 from deploy.local.daemon import Daemon, launcher
 
 ENDING_LIMIT_S = 20.0
+PROXY_PORT = 9
+"""Nobody listens there, and nobody has to."""
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -37,7 +41,7 @@ def own_postgres(tmp_path: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
     """Return a running broker that the test may treat badly."""
-    server = KafkaBroker(tmp_path / "kafka")
+    server = KafkaBroker(tmp_path / "kafka", proxy_port=PROXY_PORT)
     server.start()
     yield server
     server.stop()
@@ -56,6 +60,16 @@ async def _read(broker: KafkaBroker, topic: str, count: int) -> list[bytes]:
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
         return [(await consumer.getone()).value for _ in range(count)]
+
+
+async def _told_port(bootstrap_servers: str) -> int:
+    """Return where a client that asks here is sent for what it wants."""
+    client = AIOKafkaClient(bootstrap_servers=bootstrap_servers)
+    await client.bootstrap()
+    try:
+        return next(int(broker.port) for broker in client.cluster.brokers())
+    finally:
+        await client.close()
 
 
 async def _create_topic(broker: KafkaBroker, topic: str) -> None:
@@ -89,9 +103,10 @@ def _command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_killed_broker_comes_back_with_its_records_and_port(own_broker: KafkaBroker) -> None:
-    """What a broker acknowledged is there after kill -9 and a restart, at the same address."""
+async def test_killed_broker_comes_back_with_its_records_and_ports(own_broker: KafkaBroker) -> None:
+    """What a broker acknowledged is there after kill -9 and a restart, at the same addresses."""
     address, first_pid = own_broker.bootstrap_servers, own_broker.pid
+    behind = f"{ports.LOOPBACK}:{own_broker.proxied_port}"
     await _create_topic(own_broker, "kept")
     await _publish(own_broker, "kept", [b"one", b"two"])
     own_broker.kill()
@@ -100,6 +115,9 @@ async def test_killed_broker_comes_back_with_its_records_and_port(own_broker: Ka
     assert own_broker.bootstrap_servers == address
     assert own_broker.pid not in (None, first_pid)
     assert await _read(own_broker, "kept", 2) == [b"one", b"two"]
+    # Each client is sent on to where it came from, so that one behind a proxy stays behind it.
+    assert await _told_port(address) == own_broker.port
+    assert await _told_port(behind) == PROXY_PORT
 
 
 @pytest.mark.parametrize("way", ["kill", "stop fast", "stop immediate", "restart"])
