@@ -1,0 +1,1 @@
+"""Faults in load runs: what befalls workers, servers and the network between them, and when."""
