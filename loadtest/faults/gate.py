@@ -47,7 +47,7 @@ class Gate:
         self._delay_s = 0.0
         self._passing.set()
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, LOOPBACK, self._port)
+            self._listener = await asyncio.start_server(self._accepted, LOOPBACK, self._port)
 
     def delay(self, seconds: float) -> None:
         """Hand each answer on so much later."""
@@ -69,10 +69,19 @@ class Gate:
             task.cancel()
         await asyncio.gather(*served, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "a callback of the listener is a task"
-        ends = self._served[task] = [writer]
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
+        task = asyncio.create_task(self._serve(reader, writer, ends))
+        self._served[task] = ends
+        task.add_done_callback(self._served.pop)
+
+    async def _serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        ends: list[asyncio.StreamWriter],
+    ) -> None:
+        """Serve a connection to its end; `ends` are its sides, as far as there are some."""
         try:
             async with self._room:
                 await self._passing.wait()
@@ -84,7 +93,6 @@ class Gate:
             for end in ends:
                 _reset(end)
         finally:
-            del self._served[task]
             for end in ends:
                 end.close()
 
