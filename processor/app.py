@@ -29,7 +29,7 @@ from processor.errors import FaultError, OutageError, ProcessorError
 from processor.expiry import Expiry
 from processor.health import Health
 from processor.http import HttpServer
-from processor.kafka import producer_maker
+from processor.kafka import heed_resets, producer_maker
 from processor.keys import key_fields
 from processor.ledger.connection import WORKER_ROLE, ConnectionSettings
 from processor.ledger.postgres import PostgresLedger
@@ -282,6 +282,7 @@ async def run(settings: Settings) -> int:
     A later second signal ends it at once; one that comes twice because it went to a whole process
     group counts once.
     """
+    heed_resets()
     worker = Worker(settings, load_contract())
     gc.collect()
     gc.freeze()

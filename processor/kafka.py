@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from processor.errors import BrokerUnavailableError, SettingsError
@@ -26,6 +27,9 @@ METADATA_PAUSE_S: Final = 0.1
 """The least time between two questions of a client for metadata."""
 
 PRODUCER_REQUEST_BYTES_MAX: Final = 4_194_304
+
+_CLOSED: Final = "the handler is closed"
+"""How uvloop names a transport that is no more."""
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -121,3 +125,33 @@ def pace(client: Any) -> None:
         return is_updated
 
     client._metadata_update = ask_and_pause  # noqa: SLF001 - as above
+
+
+def heed_resets() -> Callable[[], None]:
+    """
+    Have all connections of aiokafka take a reset for what it is; give what undoes that.
+
+    uvloop closes the transport of a connection that was reset one turn of the loop before aiokafka
+    learns of it, and refuses what is written in that turn with a RuntimeError. aiokafka waits for
+    none: it would end the task that asks for metadata, the fetching, or the whole worker.
+    """
+    send = AIOKafkaConnection.send
+
+    def send_or_tell(
+        connection: Any,
+        request: Any,
+        expect_response: bool = True,  # noqa: FBT001, FBT002 - aiokafka's own
+    ) -> Awaitable[Any]:
+        try:
+            answer: Awaitable[Any] = send(connection, request, expect_response)
+        except RuntimeError as error:
+            if _CLOSED not in str(error):
+                raise
+            connection.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(
+                f"Connection at {connection.host}:{connection.port} was reset"
+            ) from error
+        return answer
+
+    AIOKafkaConnection.send = send_or_tell
+    return lambda: setattr(AIOKafkaConnection, "send", send)
