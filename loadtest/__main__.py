@@ -19,8 +19,9 @@ from loadtest.bench.cases import CASES, QUICK, Plan
 from loadtest.bench.run import RESULT, bench, chosen
 from loadtest.errors import LoadTestError
 from loadtest.load.profile import find, known
-from loadtest.load.run import Verdict, run
+from loadtest.load.run import run
 from loadtest.load.schedule import Schedule
+from loadtest.load.verdict import Verdict
 from loadtest.report.commands import COMMANDS
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED
@@ -139,7 +140,7 @@ def profiles_command() -> int:
     for column in ("profile", "commands", "seconds", "what"):
         drawn.add_column(column, justify="left" if column in ("profile", "what") else "right")
     for name, one in known().items():
-        schedule = Schedule(0.0, one.stages)
+        schedule = Schedule(0.0, one.sent_stages)
         drawn.add_row(name, f"{schedule.count:,}", f"{schedule.seconds:,.0f}", one.title)
     Console(highlight=False).print(drawn)
     return 0

@@ -28,23 +28,26 @@ TOPICS = (*COMMAND_TOPICS, OUTCOMES, DEAD_LETTERS)
 
 
 class Ground:
-    """The servers that a bench shares, and what it makes on them."""
+    """
+    The servers that a bench or a load uses, and what it makes on them. `stack` is there where they
+    were started for this run.
+    """
 
     def __init__(self, place: Site, run: str, stack: Stack | None) -> None:
         self.place = place
+        self.stack = stack
         self._run = run
-        self._stack = stack
 
     @property
     def is_own(self) -> bool:
         """Whether the servers were started for this run."""
-        return self._stack is not None
+        return self.stack is not None
 
     def beside(self, worker: int) -> Processes:
         """Name the processes to measure beside a worker; servers of others are not looked into."""
-        if self._stack is None:
+        if self.stack is None:
             return Processes(worker, None, None)
-        return Processes(worker, self._stack.postgres.pid, self._stack.broker.pid)
+        return Processes(worker, self.stack.postgres.pid, self.stack.broker.pid)
 
     async def refuse_unless_for_tests(self) -> None:
         """Refuse a database that holds a ledger with real money: what runs there slows it down."""
@@ -124,7 +127,7 @@ class Ground:
 
     async def _level(self) -> None:
         """Write out what earlier cases left behind, so that no case pays for another."""
-        if self._stack is not None:
+        if self.stack is not None:
             await self._on_server("CHECKPOINT")
 
     async def _on_server(self, statement: str) -> None:
@@ -138,13 +141,24 @@ class Ground:
             raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
 
 
-def found_or_started(name: str, folder: Path, console: Console, ends: ExitStack) -> Ground:
-    """Take the servers that the user names, or start some for this run, which end with `ends`."""
+def found_or_started(
+    name: str,
+    folder: Path,
+    console: Console,
+    ends: ExitStack,
+    *,
+    kafka_proxy_port: int | None = None,
+) -> Ground:
+    """
+    Take the servers that the user names, or start some for this run, which end with `ends`.
+
+    A broker that is started can have clients who come through a proxy on `kafka_proxy_port`.
+    """
     if site.given():
         console.print("using the Kafka and PostgreSQL that the environment names")
         return Ground(site.the_users(name), name, None)
     console.print("starting Kafka and PostgreSQL for this run")
-    stack = Stack(folder / "stack")
+    stack = Stack(folder / "stack", kafka_proxy_port=kafka_proxy_port)
     ends.callback(stack.stop)
     with jar_progress(console) as report:
         place = site.start_stack(stack, report)

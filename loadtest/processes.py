@@ -98,6 +98,18 @@ class Worker:
         if self._process is None or status is not None:
             raise LoadTestError(f"the worker has ended with status {status}: {self._tail()}")
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, where it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(WORKER_KILL_LIMIT_S)
+
     def wait(self) -> None:
         """Wait until it says that it is ready."""
         deadline = time.monotonic() + WORKER_READY_LIMIT_S

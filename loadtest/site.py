@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import Stack
 from deploy.local.jars import Report
+from deploy.local.ports import LOOPBACK
 from loadtest.errors import LoadTestError
 from loadtest.reporting import holds_payments, is_test_ledger
 
@@ -17,7 +19,13 @@ BOOTSTRAP_SERVERS = "PROCESSOR_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_URL = "PROCESSOR_DATABASE_URL"
 TOPIC_PREFIX = "PROCESSOR_TOPIC_PREFIX"
 CONSUMER_GROUP = "PROCESSOR_CONSUMER_GROUP"
-KEPT = frozenset({"PROCESSOR_EVENT_LOOP"})
+KEPT = frozenset(
+    {
+        "PROCESSOR_EVENT_LOOP",
+        "PROCESSOR_SESSION_TIMEOUT_S",
+        "PROCESSOR_HEARTBEAT_INTERVAL_S",
+    }
+)
 """Settings of the user's that hold for a run as well; the others say where and how they serve."""
 
 
@@ -32,6 +40,18 @@ class Site(NamedTuple):
     def topic(self, name: str) -> str:
         """Name a topic of this run."""
         return self.prefix + name
+
+    def through(self, kafka_port: int | None, postgres_port: int | None) -> Site:
+        """Give the same by way of other ports of this machine, where there are some."""
+        servers, url = self.bootstrap_servers, self.database_url
+        if kafka_port is not None:
+            servers = f"{LOOPBACK}:{kafka_port}"
+        if postgres_port is not None:
+            parts = urlsplit(url)
+            login = parts.netloc.rpartition("@")[0]
+            url = urlunsplit(parts._replace(netloc=f"{login}@{LOOPBACK}:{postgres_port}"))
+        addresses = {BOOTSTRAP_SERVERS: servers, DATABASE_URL: url}
+        return Site(servers, url, self.prefix, {**self.environment, **addresses})
 
 
 def given() -> bool:

@@ -64,6 +64,7 @@ class Proxy:
             start_new_session=True,
         )
         self._order = asyncio.Lock()
+        self.ports = {gate: way.port for gate, way in ways.items()}
         try:
             self._say(msgspec.json.encode(ways))
         except BaseException:

@@ -43,6 +43,7 @@ class Arrivals:
         self._standing = Standing(schedule, partitions)
         self._marks = [array("I") for _ in range(partitions)]
         self._oldest = [0] * partitions
+        self._warmed_up = 0
         self._waiting: deque[tuple[float, Sequence[Answer]]] = deque()
         self._measured_from = schedule.due(schedule.warm_up)
         self._last_read_at = schedule.starts_at
@@ -52,6 +53,9 @@ class Arrivals:
         self.foreign = 0
         self.delivered_again = 0
         self.answered_otherwise = 0
+        self.warmed_up_at: float | None = None
+        """When the last answer of the warm-up came."""
+
         self.worst_stall_s = 0.0
 
     def told(self, said: Mapping[str, Any]) -> None:
@@ -79,14 +83,18 @@ class Arrivals:
                 self._waiting.appendleft((now, answers[taken:]))
                 return
 
-    def _stalled_until(self, now: float) -> None:
-        """Look how long nothing new had come while something was due that had no answer yet."""
+    def _oldest_due(self) -> float:
+        """Give when the oldest command without an answer was due; infinite where all have one."""
         for partition, marks in enumerate(self._marks):
             place = self._oldest[partition]
             while place < len(marks) and marks[place]:
                 place += 1
             self._oldest[partition] = place
-        due = self._standing.oldest_due(self._oldest)
+        return self._standing.oldest_due(self._oldest)
+
+    def _stalled_until(self, now: float) -> None:
+        """Look how long nothing new had come while something was due that had no answer yet."""
+        due = self._oldest_due()
         if due >= self._measured_from:
             self.worst_stall_s = max(self.worst_stall_s, now - max(self._last_read_at, due))
         self._last_read_at = now
@@ -114,10 +122,20 @@ class Arrivals:
             latency_us = round((now - standing.dues[partition][place]) * MICROSECONDS)
             is_warm_up = place < standing.warm_ups[partition]
             (self._warming if is_warm_up else self._lately).record(latency_us)
+            self._warmed_up += is_warm_up
+            if is_warm_up and self._warmed_up == self._schedule.warm_up:
+                self.warmed_up_at = now
         return len(answers)
 
-    def lately(self) -> dict[str, Any]:
-        """Give how much was read so far, and the latencies of what came since it was asked last."""
+    def waiting_ms(self, now: float) -> float:
+        """Say how long the oldest command without an answer has been due."""
+        return round(max(0.0, now - self._oldest_due()) * 1000, 3)
+
+    def lately(self, now: float) -> dict[str, Any]:
+        """
+        Give how much was read so far, the latencies of what came since it was asked last, and how
+        long the oldest that is missing waits.
+        """
         self._total.add(self._lately)
         self._lately.add(self._warming)
         p50, p99, most = self._lately.percentiles_ms((50, 99, 100))
@@ -130,6 +148,7 @@ class Arrivals:
             "p50_ms": p50,
             "p99_ms": p99,
             "max_ms": most,
+            "waiting_ms": self.waiting_ms(now),
         }
 
     @property
@@ -139,7 +158,7 @@ class Arrivals:
 
     def figures(self) -> dict[str, Any]:
         """Give the percentiles of all commands after the warm-up, and what went wrong."""
-        self.lately()
+        self.lately(self._last_read_at)
         counted = len(self._total)
         measured_s = self._last_read_at - self._measured_from
         found = self._total.percentiles_ms(PERCENTILES.values())
@@ -149,6 +168,7 @@ class Arrivals:
             "delivered_again": self.delivered_again,
             "answered_otherwise": self.answered_otherwise,
             "foreign": self.foreign,
+            "warmed_up_at": self.warmed_up_at,
             **dict(zip(PERCENTILES, found, strict=True)),
             "worst_stall_ms": round(self.worst_stall_s * 1000, 3),
             "answered_per_second": round(counted / measured_s, 1) if counted else 0.0,

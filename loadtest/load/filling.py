@@ -12,17 +12,21 @@ from loadtest.load.transfers import Pair
 
 BATCH_RECORDS = 500
 BATCH_BYTES_MAX = 900_000
-REQUEST_TIMEOUT_MS = 30_000
+PATIENCE_S = 30.0
 
 
-def producer(bootstrap_servers: str) -> Any:
-    """Make an idempotent producer that waits for all in-sync replicas."""
+def producer(bootstrap_servers: str, *, patience_s: float = PATIENCE_S) -> Any:
+    """
+    Make an idempotent producer that waits for all in-sync replicas.
+
+    It tries again, without doubling anything, while the broker is away for up to `patience_s`.
+    """
     return AIOKafkaProducer(
         bootstrap_servers=bootstrap_servers,
         acks="all",
         enable_idempotence=True,
         max_batch_size=BATCH_BYTES_MAX,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        request_timeout_ms=round(patience_s * 1000),
     )
 
 

@@ -52,7 +52,7 @@ class Ramp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         steps = [Stage(seconds=self.step_seconds, per_second=rate) for rate in self.rates()]
         return (first, *steps)
 
-    def faults(self) -> list[str]:
+    def wrong(self) -> list[str]:
         """Say what is wrong with it, a line each."""
         named = {
             "ramp.from_per_second": self.from_per_second,

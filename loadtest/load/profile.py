@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from loadtest.errors import LoadTestError
+from loadtest.faults import plan
 from loadtest.load.schedule import Stage
 from loadtest.traffic.shape import PLAIN, Traffic
 
@@ -26,6 +27,12 @@ SECONDS_MAX: Final = 86_400
 ACCOUNTS_MAX: Final = 1_000_000
 WORKERS_MAX: Final = 8
 """As many partitions there are, and each has one reader."""
+
+BACKLOG_MAX: Final = 5_000_000
+BACKLOG_PER_SECOND: Final = 20_000
+"""How fast a backlog is sent: nobody else is busy meanwhile."""
+
+RECOVERED_P99_MS: Final = 250.0
 
 OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -45,6 +52,9 @@ FIGURES: Final[Mapping[str, str]] = {
     "late_sends_percent": "commands that were sent more than 10 ms after they were due",
     "worker_cpu_us": "CPU of all workers per command, in microseconds",
     "worker_memory_mib": "the largest resident set of a worker",
+    "recovery_worst_s": "the longest time from a fault's end until latencies were good again",
+    "drain_s": "from the first worker's being ready until the backlog was answered",
+    "drained_per_second": "commands of the backlog per second of that",
 }
 """What a threshold may be about."""
 
@@ -74,7 +84,8 @@ class Threshold(NamedTuple):
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    A load: its stages in order, the accounts it moves money between, the workers that serve.
+    A load: its stages in order, the accounts it moves money between, the workers that serve, and
+    what befalls them. With a `backlog` the workers start when so many commands wait.
 
     `accounts` counts those of customers; what the traffic needs beside them is opened as well.
     """
@@ -85,18 +96,30 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     workers: int = 1
     seed: int = 1
     traffic: Traffic = PLAIN
+    backlog: int = 0
+    faults: tuple[plan.Fault, ...] = ()
+    recovered_p99_ms: float = RECOVERED_P99_MS
     thresholds: tuple[str, ...] = ()
+
+    @property
+    def sent_stages(self) -> tuple[Stage, ...]:
+        """All stages that are sent: a backlog is one too, before the others and not measured."""
+        if not self.backlog:
+            return self.stages
+        seconds = self.backlog / BACKLOG_PER_SECOND
+        filling = Stage(seconds=seconds, per_second=BACKLOG_PER_SECOND, warm_up=True)
+        return (filling, *self.stages)
 
     def bounds(self) -> list[Threshold]:
         """Give the thresholds as they are meant. Raises ValueError for one that means nothing."""
         return [threshold_of(text) for text in self.thresholds]
 
-    def faults(self) -> list[str]:
+    def wrong(self) -> list[str]:
         """Say what is wrong with it beyond its form, a line each."""
         found = [
-            fault
+            line
             for number, stage in enumerate(self.stages)
-            for fault in _stage_faults(f"stages[{number}]", stage)
+            for line in _wrong_stage(f"stages[{number}]", stage)
         ]
         warming = [stage.warm_up for stage in self.stages]
         if all(warming):
@@ -109,7 +132,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             found.append(f"accounts: at most {ACCOUNTS_MAX:,}")
         if not 1 <= self.workers <= WORKERS_MAX:
             found.append(f"workers: from 1 to {WORKERS_MAX}")
-        found += self.traffic.faults("traffic")
+        found += self.traffic.wrong("traffic")
+        found += self._wrong_backlog()
+        if not self.recovered_p99_ms > 0:
+            found.append("recovered_p99_ms: above 0")
+        seconds = sum(stage.seconds for stage in self.stages)
+        found += plan.wrong(
+            self.faults, workers=self.workers, workers_max=WORKERS_MAX, seconds=seconds
+        )
         for number, text in enumerate(self.thresholds):
             try:
                 threshold_of(text)
@@ -117,8 +147,18 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 found.append(f"thresholds[{number}]: {error}")
         return found
 
+    def _wrong_backlog(self) -> list[str]:
+        found = []
+        if not 0 <= self.backlog <= BACKLOG_MAX:
+            found.append(f"backlog: from 0 to {BACKLOG_MAX:,}")
+        if self.backlog and any(stage.warm_up for stage in self.stages):
+            found.append("backlog: no stage warms up behind it")
+        if self.backlog and self.faults:
+            found.append("backlog: not together with faults")
+        return found
 
-def _stage_faults(where: str, stage: Stage) -> list[str]:
+
+def _wrong_stage(where: str, stage: Stage) -> list[str]:
     found = []
     if not 0 < stage.seconds <= SECONDS_MAX:
         found.append(f"{where}.seconds: above 0, at most {SECONDS_MAX:,}")
@@ -167,9 +207,8 @@ def read(path: Path) -> Profile:
         raise ProfileError(f"{path.name}: {error}") from error
     except msgspec.ValidationError as error:
         raise ProfileError(f"{path.name}: {_said(error)}") from error
-    faults = profile.faults()
-    if faults:
-        raise ProfileError(f"{path.name}: {'; '.join(faults)}")
+    if lines := profile.wrong():
+        raise ProfileError(f"{path.name}: {'; '.join(lines)}")
     return profile
 
 
@@ -177,4 +216,6 @@ def _said(error: msgspec.ValidationError) -> str:
     """Put the place first: `stages[0].seconds: Expected float, got str`."""
     what, _, where = str(error).partition(" - at `")
     place = where.rstrip("`").removeprefix("$").removeprefix(".")
+    if place.startswith("faults[") and place.endswith(".kind"):
+        what = f"{what}; there are {', '.join(plan.KINDS)}"
     return f"{place}: {what}" if place else what

@@ -25,14 +25,15 @@ ENDING_QUIET_LIMIT_S = 5.0
 class Ear:
     """Takes what the sender tells, and whether its parent wants an answer sooner."""
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: Arrivals, patience_s: float) -> None:
         self._arrivals = arrivals
+        self._patience_s = patience_s
         self.is_hurried = False
 
     @property
     def quiet_limit_s(self) -> float:
         """How long to wait for one more answer."""
-        return ENDING_QUIET_LIMIT_S if self.is_hurried else QUIET_LIMIT_S
+        return ENDING_QUIET_LIMIT_S if self.is_hurried else QUIET_LIMIT_S + self._patience_s
 
     async def listen(self) -> None:
         """Listen to the end."""
@@ -84,12 +85,18 @@ async def main(
     partitions: int,
     starts_at: float,
     stages: list[dict[str, Any]],
+    patience_s: float,
 ) -> dict[str, Any]:
-    """Read answers until all are there, or none comes for a while; give the figures."""
+    """
+    Read answers until all are there, or none comes for a while; give the figures.
+
+    `patience_s` is how much longer than usual none may come: what is away for a while is waited
+    for.
+    """
     gc.disable()  # millions of small objects and no cycles
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
     arrivals = Arrivals(plan, partitions)
-    ear = Ear(arrivals)
+    ear = Ear(arrivals, patience_s)
     listening = asyncio.create_task(ear.listen())
     cpu_s = time.process_time()
     try:
@@ -99,14 +106,14 @@ async def main(
                 answers, now = await ends.more()
                 arrivals.add(answers, now)
                 if now >= told_at:
-                    tell(arrivals.lately())
+                    tell(arrivals.lately(now))
                     told_at += TELL_EVERY_S
                 is_all = not ear.is_hurried and arrivals.read >= plan.due_by(now)
                 if answers or is_all:
                     quiet_since = max(now, plan.starts_at)
                 if listening.done():
                     listening.result()
-            tell(arrivals.lately())
+            tell(arrivals.lately(time.monotonic()))
     finally:
         listening.cancel()
     cpu_s = time.process_time() - cpu_s

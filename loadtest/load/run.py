@@ -4,181 +4,166 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from enum import IntEnum
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.console import Console
-from rich.table import Table
 
+from deploy.local.ports import free_port
+from loadtest import site
+from loadtest.errors import LoadTestError
+from loadtest.faults.plan import Server, behind_a_proxy, needs_own_servers
+from loadtest.faults.proxy import Proxy, Way
+from loadtest.faults.scene import Scene
 from loadtest.ground import Ground
 from loadtest.load.accounts import funded
+from loadtest.load.course import Course
+from loadtest.load.crew import Crew
 from loadtest.load.drive import Load, drive
-from loadtest.load.profile import FIGURES, Profile, Threshold
+from loadtest.load.profile import Profile
 from loadtest.load.prove import prove
+from loadtest.load.result import recoveries_table, result_of, show
 from loadtest.load.track import Track, View
-from loadtest.measure.drain import MeasuredWorker
 from loadtest.measure.session import CHECKOUT, ground_of, head, screen, write_result
-from loadtest.measure.usage import cpu_seconds, peak_memory_bytes
 from loadtest.report.publish import publish
 from loadtest.site import Site
+from processor import settings
 
 RESULTS = CHECKOUT / "build" / "loadtest"
 PARTITIONS = 8
 MEBIBYTE = 1024 * 1024
 MICROSECONDS = 1_000_000
-
-OWN_PLACE = ("outcomes", "series", "histogram")
-"""What a result has beside its figures and counts."""
-
-LATE_PERCENT_MAX = 1.0
-"""A run in which more sends were late has measured its own sender: it says nothing."""
-
-
-class Verdict(IntEnum):
-    """What a run was worth: the exit status of the program."""
-
-    PASSED = 0
-    THRESHOLD = 1
-    PROOF_FAILED = 2
-    INVALID = 3
-    NOT_RUN = 4
-
-    @property
-    def said(self) -> str:
-        """Say it to people."""
-        return {
-            Verdict.PASSED: "passed: the books prove, and every threshold holds",
-            Verdict.THRESHOLD: "failed: a threshold does not hold",
-            Verdict.PROOF_FAILED: "failed: the books do not prove, so the figures are void",
-            Verdict.INVALID: "invalid: interrupted or sent too late, so the figures are void",
-            Verdict.NOT_RUN: "not run",
-        }[self]
-
-
-def verdict_of(
-    figures: Mapping[str, float | None],
-    bounds: Sequence[Threshold],
-    faults: Sequence[str],
-    *,
-    is_interrupted: bool = False,
-) -> Verdict:
-    """Judge a run: money first, then whether it was one, then what it was to reach."""
-    if faults:
-        return Verdict.PROOF_FAILED
-    if is_interrupted or (figures["late_sends_percent"] or 0.0) > LATE_PERCENT_MAX:
-        return Verdict.INVALID
-    holds = all(bound.holds(figures) for bound in bounds)
-    return Verdict.PASSED if holds else Verdict.THRESHOLD
+COMES_BACK_S = 30.0
+"""What a server or a worker takes to be back on a slow machine; outcomes are waited for longer."""
 
 
 def run(name: str, profile: Profile, result: Path | None) -> int:
     """Run a profile, print its figures and write the result; give the exit status."""
     gc.disable()  # millions of small objects and no cycles
     console = screen()
+    if site.given() and (why := needs_own_servers(profile.faults)):
+        raise LoadTestError(why)
     console.print(f"{name}: {profile.title}", markup=False)
-    with ground_of("load", console) as (ground, folder), asyncio.Runner() as runner:
-        found = runner.run(_measure(profile, ground, folder, console))
-    return _report(name, profile, found, result or RESULTS / f"{name}.json", console)
+    proxied = behind_a_proxy(profile.faults)
+    ports = {server: free_port() for server in sorted(proxied)}
+    with (
+        ground_of("load", console, kafka_proxy_port=ports.get(Server.KAFKA)) as (ground, folder),
+        ExitStack() as ends,
+        asyncio.Runner() as runner,
+    ):
+        proxy = _proxy(ground, ports, ends)
+        measured = runner.run(_measure(profile, ground, proxy, folder, console))
+    written = result_of(name, profile, measured)
+    path = result or RESULTS / f"{name}.json"
+    write_result(path, written)
+    console.print(f"Written to {path}", markup=False)
+    publish(path, console)
+    return show(name, profile, written, console)
+
+
+def _proxy(ground: Ground, ports: dict[Server, int], ends: ExitStack) -> Proxy | None:
+    """Start the proxy where the workers need one."""
+    if not ports:
+        return None
+    stack = ground.stack
+    assert stack is not None, "servers of others were refused"
+    behind = {Server.KAFKA: stack.broker.proxied_port, Server.POSTGRES: stack.postgres.port}
+    proxy = Proxy({server: Way(port, behind[server]) for server, port in ports.items()})
+    ends.callback(proxy.end)
+    return proxy
 
 
 async def _measure(
-    profile: Profile, ground: Ground, folder: Path, console: Console
+    profile: Profile, ground: Ground, proxy: Proxy | None, folder: Path, console: Console
 ) -> dict[str, Any]:
     await ground.refuse_unless_for_tests()
     begun = await head(ground, folder, command_acks="all", command_producer="idempotent")
-    load = Load(profile.stages, profile.accounts, PARTITIONS, profile.seed, profile.traffic)
     async with AsyncExitStack() as stack:
         console.print(f"opening {profile.accounts:,} accounts")
         accounts = funded(ground, profile.accounts, PARTITIONS, folder, profile.traffic)
         template = await stack.enter_async_context(accounts)
         case = await stack.enter_async_context(ground.case("load", template))
-        found = await _driven(profile, load, case, folder, console)
+        session_timeout_s = settings.read(case.environment).session_timeout_s
+        load = _load(profile, session_timeout_s)
+        crew = Crew(folder, _workers_site(case, proxy).environment)
+        scene = Scene(crew, ground.stack, proxy)
+        view = View(console)
+        track = Track(view.show)
+        course = Course(profile, scene, crew, track, view.say)
+        try:
+            found = await _driven(profile, load, case, course, crew, track, view)
+        finally:
+            crew.end()
+        if profile.faults:
+            console.print(recoveries_table(course.recoveries(), profile.recovered_p99_ms))
+            console.print(
+                f"session timeout of the workers: {session_timeout_s:g} s; for so long the "
+                "partitions of one that was killed or is frozen wait"
+            )
         console.print("proving the books")
-        faults = await prove(case, load, found)
-    return begun | {"found": found, "faults": list(faults.lines)}
+        lines = (await prove(case, load, found)).lines
+    checked = {"commands": found["sent"], "outcomes": found["read"]}
+    apart = {name: found.pop(name) for name in ("outcomes", "histogram")}
+    return begun | {
+        "found": found | {"session_timeout_s": session_timeout_s},
+        "proof": {"holds": not lines, "lines": list(lines), "checked": checked},
+        "started_at": course.started_at,
+        "series": [row._asdict() for row in track.series],
+        **apart,
+        "processes": course.samples.shown(),
+        "marks": course.marks(),
+    }
+
+
+def _load(profile: Profile, session_timeout_s: float) -> Load:
+    """Say what is sent, and how long outcomes may stay away: faults and a backlog need patience."""
+    patience_s = 0.0
+    if profile.faults:
+        away_s = max(fault.away_s for fault in profile.faults)
+        patience_s = away_s + session_timeout_s + COMES_BACK_S
+    elif profile.backlog:
+        patience_s = profile.sent_stages[0].seconds + COMES_BACK_S
+    return Load(
+        profile.sent_stages,
+        profile.accounts,
+        PARTITIONS,
+        profile.seed,
+        profile.traffic,
+        patience_s,
+    )
+
+
+def _workers_site(case: Site, proxy: Proxy | None) -> Site:
+    """Say where the workers find their servers."""
+    ports = {} if proxy is None else proxy.ports
+    return case.through(ports.get(Server.KAFKA), ports.get(Server.POSTGRES))
 
 
 async def _driven(
-    profile: Profile, load: Load, case: Site, folder: Path, console: Console
+    profile: Profile,
+    load: Load,
+    case: Site,
+    course: Course,
+    crew: Crew,
+    track: Track,
+    view: View,
 ) -> dict[str, Any]:
-    """Start the workers, send and read, stop the workers; give all figures."""
-    workers = [
-        MeasuredWorker(folder / f"worker-{number}", case.environment)
-        for number in range(profile.workers)
-    ]
-
-    view = View(console)
-    track = Track(view.show)
-    try:
-        for worker in workers:
-            worker.launch()
-        for worker in workers:
-            await asyncio.to_thread(worker.wait)
-        before = [cpu_seconds(worker.pid) for worker in workers]
-        with view:
-            found = await drive(case, load, track)
-        for worker in workers:
-            worker.check()
-        used_s = sum(cpu_seconds(worker.pid) for worker in workers) - sum(before)
-        memory = max(peak_memory_bytes(worker.pid) for worker in workers)
-    finally:
-        for worker in workers:
-            worker.stop()
+    """Start the workers, send and read; give all figures."""
+    if not profile.backlog:
+        workers = range(1, profile.workers + 1)
+        for number in workers:
+            crew.launch(number)
+        for number in workers:
+            await crew.ready(number)
+    with view:
+        found = await drive(case, load, track, course)
+    crew.check()
+    found |= course.figures(found.pop("warmed_up_at"))
     measured = max(1, found["sent"] - found["warm_up_commands"])
+    late = found["late_sends"] - found["excused_sends"]
     return found | {
-        "series": [row._asdict() for row in track.series],
-        "late_sends_percent": round(100 * found["late_sends"] / measured, 3),
-        "worker_cpu_us": round(used_s / max(1, found["sent"]) * MICROSECONDS, 2),
-        "worker_memory_mib": round(memory / MEBIBYTE, 1),
+        "late_sends_percent": round(100 * late / measured, 3),
+        "worker_cpu_us": round(crew.cpu_s / max(1, found["sent"]) * MICROSECONDS, 2),
+        "worker_memory_mib": round(crew.peak_memory_bytes / MEBIBYTE, 1),
     }
-
-
-def _report(
-    name: str, profile: Profile, measured: dict[str, Any], result: Path, console: Console
-) -> int:
-    found, faults = measured.pop("found"), measured["faults"]
-    bounds = profile.bounds()
-    verdict = verdict_of(found, bounds, faults, is_interrupted=found["is_interrupted"])
-    written = {
-        "profile": name,
-        "verdict": verdict.name.lower(),
-        "figures": {figure: found.get(figure) for figure in FIGURES},
-        "thresholds": [
-            {"threshold": bound.written(), "holds": bound.holds(found)} for bound in bounds
-        ],
-        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "configuration": msgspec.to_builtins(profile),
-        "counts": {key: value for key, value in found.items() if key not in (*FIGURES, *OWN_PLACE)},
-        **{key: found[key] for key in OWN_PLACE},
-        **measured,
-    }
-    write_result(result, written)
-    console.print(_table(name, found, bounds))
-    for fault in faults:
-        console.print(f"the proof fails: {fault}", markup=False)
-    console.print(f"Written to {result}", markup=False)
-    publish(result, console)
-    console.print(verdict.said, markup=False)
-    return verdict
-
-
-def _table(name: str, found: Mapping[str, Any], bounds: Sequence[Threshold]) -> Table:
-    drawn = Table(title=f"{name}: {found['sent']:,} commands", title_justify="left")
-    drawn.add_column("figure")
-    drawn.add_column("value", justify="right")
-    drawn.add_column("threshold")
-    for figure in FIGURES:
-        value = found.get(figure)
-        own = [bound for bound in bounds if bound.figure == figure]
-        marks = [
-            f"{bound.sign} {bound.bound:,g}  "
-            + ("[green]holds[/]" if bound.holds(found) else "[red]does not hold[/]")
-            for bound in own
-        ]
-        drawn.add_row(figure, "-" if value is None else f"{value:,}", ", ".join(marks))
-    return drawn

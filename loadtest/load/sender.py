@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,6 +31,9 @@ TELL_EVERY_S = 0.25
 BATCH_RECORDS_MAX = 1000
 AHEAD = 50_000
 """So many commands are written before they are due, as far as there is time."""
+
+OUTAGE_LIMIT_S = 120.0
+"""So long the broker may be away before sending is given up."""
 
 WRITTEN_PER_TICK_MAX = 500
 """Two milliseconds of writing, four of a mix: more would make sends late."""
@@ -88,25 +91,39 @@ class Ordinals:
         return base
 
 
+class Due(NamedTuple):
+    """A command that is to be sent now; `is_late` says that it came too late to be sent in time."""
+
+    number: int
+    pair: Pair
+    is_late: bool
+
+
 class Lane:
-    """Sends what is due in one partition; while a batch waits its turn, the next one grows."""
+    """
+    Sends what is due in one partition; while a batch waits its turn, the next one grows.
+
+    Of the sends that are late, those were held up that came here in time: the broker took the
+    batches before them too slowly, or was away. The others are the sender's own fault.
+    """
 
     def __init__(self, sender: Any, topic: str, partition: int, schedule: Schedule) -> None:
         self._sender = sender
         self._topic = topic
         self._partition = partition
         self._schedule = schedule
-        self._due: deque[tuple[int, Pair]] = deque()
+        self._due: deque[Due] = deque()
         self._travelling: deque[tuple[Any, int]] = deque()
         self._ordinals = Ordinals()
         self._more = asyncio.Event()
         self._ended = False
         self.late = 0
+        self.held_up = 0
         self.latest_s = 0.0
 
-    def put(self, number: int, pair: Pair) -> None:
+    def put(self, due: Due) -> None:
         """Add a command that is due now."""
-        self._due.append((number, pair))
+        self._due.append(due)
         self._more.set()
 
     def end(self) -> None:
@@ -122,10 +139,10 @@ class Lane:
             while self._due:
                 size = min(len(self._due), BATCH_RECORDS_MAX)
                 batch = [self._due.popleft() for _ in range(size)]
-                pairs = [pair for _, pair in batch]
+                pairs = [due.pair for due in batch]
                 delivery = await send(self._sender, self._topic, self._partition, pairs)
                 self._travelling.append((delivery, size))
-                self._count([number for number, _ in batch])
+                self._count(batch)
         await asyncio.gather(*(delivery for delivery, _ in self._travelling))
 
     def delivered(self) -> Iterator[tuple[int, int, int]]:
@@ -134,25 +151,27 @@ class Lane:
             delivery, size = self._travelling.popleft()
             yield self._partition, self._ordinals.base(delivery.result().offset, size), size
 
-    def _count(self, numbers: list[int]) -> None:
+    def _count(self, batch: list[Due]) -> None:
         """Count those that are late: the first of them were due before the others."""
         now, schedule = time.monotonic(), self._schedule
-        for number in numbers:
-            if number < schedule.warm_up:
+        for due in batch:
+            if due.number < schedule.warm_up:
                 continue
-            late_s = now - schedule.due(number)
+            late_s = now - schedule.due(due.number)
             self.latest_s = max(self.latest_s, late_s)
             if late_s <= LATE_AFTER_S:
                 break
             self.late += 1
+            self.held_up += not due.is_late
 
 
 def progress(lanes: Iterable[Lane], sent: int, homes: bytearray, *, ended: bool) -> dict[str, Any]:
     """Tell how far the sender is, and what is new since it told last: clears `homes`."""
     runs: list[tuple[int, int, int]] = []
-    late = 0
+    late = held_up = 0
     for lane in lanes:
         late += lane.late
+        held_up += lane.held_up
         for partition, base, count in lane.delivered():
             last = runs[-1] if runs else (-1, 0, 0)
             if (last[0], last[1] + last[2]) == (partition, base):
@@ -161,7 +180,14 @@ def progress(lanes: Iterable[Lane], sent: int, homes: bytearray, *, ended: bool)
                 runs.append((partition, base, count))
     told = b64encode(homes).decode()
     homes.clear()
-    return {"sent": sent, "late": late, "homes": told, "runs": runs, "ended": ended}
+    return {
+        "sent": sent,
+        "late": late,
+        "held_up": held_up,
+        "homes": told,
+        "runs": runs,
+        "ended": ended,
+    }
 
 
 async def main(
@@ -183,18 +209,21 @@ async def main(
     # Written before they are due: what writing costs would be missed by the system under test.
     ahead = deque(islice(written, AHEAD))
     written_cpu_s = time.process_time() - cpu_s
-    async with producer(bootstrap_servers) as sender, asyncio.TaskGroup() as group:
+    producing = producer(bootstrap_servers, patience_s=OUTAGE_LIMIT_S)
+    async with producing as sender, asyncio.TaskGroup() as group:
         lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
         tasks = [group.create_task(lane.run()) for lane in lanes]
         sent, told_at, homes = 0, plan.starts_at, bytearray()
         while sent < plan.count and not stopping.is_set():
-            due = min(plan.due_by(time.monotonic()), sent + len(ahead))
+            now = time.monotonic()
+            due = min(plan.due_by(now), sent + len(ahead))
+            late_below = plan.due_by(now - LATE_AFTER_S)
             for number in range(sent, due):
                 one = ahead.popleft()
                 homes.append(one.partition)
-                lanes[one.partition].put(number, (one.key, one.value))
+                lanes[one.partition].put(Due(number, (one.key, one.value), number < late_below))
             sent = due
-            if time.monotonic() >= told_at:
+            if now >= told_at:
                 tell(progress(lanes, sent, homes, ended=False))
                 told_at += TELL_EVERY_S
             more_cpu_s = time.process_time()
@@ -209,6 +238,7 @@ async def main(
     return {
         "sent": sent,
         "late_sends": sum(lane.late for lane in lanes),
+        "held_up_sends": sum(lane.held_up for lane in lanes),
         "latest_send_ms": round(max(lane.latest_s for lane in lanes) * 1000, 3),
         "sender_cpu_s": round(cpu_s, 3),
         "written_cpu_s": round(written_cpu_s, 3),

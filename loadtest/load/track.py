@@ -29,7 +29,9 @@ class Second(NamedTuple):
     How far a load is, and the latencies of what was answered in the second before.
 
     `in_flight` are commands that were sent and are not answered. Latencies are None where nothing
-    was answered. `outcomes` are those of this second, by kind.
+    was answered. `outcomes` are those of this second, by kind. `waiting_ms` is how long the oldest
+    command without an outcome has been due; `held_up` counts those of the late sends that the
+    broker took too slowly.
     """
 
     at_s: float
@@ -43,16 +45,22 @@ class Second(NamedTuple):
     p99_ms: float | None
     max_ms: float | None
     outcomes: Mapping[str, int] = NOTHING
+    waiting_ms: float = 0.0
+    held_up: int = 0
 
 
 class Track:
-    """Puts together what sender and reader tell. `series` has a row for each second."""
+    """
+    Puts together what sender and reader tell. `series` has a row for each second; `sent` and
+    `answered` are what was told last.
+    """
 
     def __init__(self, show: Callable[[Second], None] = lambda _: None) -> None:
         self.series: list[Second] = []
+        self.sent = self.answered = 0
         self._show = show
         self._schedule = Schedule(0.0, ())
-        self._sent = self._late = 0
+        self._late = self._held_up = 0
         self._before: tuple[float, Mapping[str, int]] = (0.0, NOTHING)
 
     def begin(self, schedule: Schedule) -> None:
@@ -62,11 +70,12 @@ class Track:
 
     def sender(self, said: Mapping[str, Any]) -> None:
         """Take what the sender tells."""
-        self._sent, self._late = said["sent"], said["late"]
+        self.sent, self._late, self._held_up = said["sent"], said["late"], said["held_up"]
 
     def reader(self, said: Mapping[str, Any]) -> None:
         """Take what the reader tells, which makes a row."""
-        now, answered, outcomes = time.monotonic(), said["read"], said["outcomes"]
+        now, outcomes = time.monotonic(), said["outcomes"]
+        self.answered = answered = said["read"]
         before_at, before = self._before
         self._before = (now, outcomes)
         new = {kind: number - before.get(kind, 0) for kind, number in outcomes.items()}
@@ -74,14 +83,16 @@ class Track:
             round(now - self._schedule.starts_at, 1),
             round(self._schedule.per_second(now)),
             round(sum(new.values()) / max(now - before_at, 0.001)),
-            self._sent,
+            self.sent,
             answered,
-            max(0, self._sent - answered),
+            max(0, self.sent - answered),
             self._late,
             said["p50_ms"],
             said["p99_ms"],
             said["max_ms"],
             {kind: number for kind, number in new.items() if number},
+            said["waiting_ms"],
+            self._held_up,
         )
         self.series.append(row)
         self._show(row)
@@ -118,6 +129,10 @@ class View:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    def say(self, what: str) -> None:
+        """Say what happens, in a line that stays."""
+        self._console.print(what, markup=False)
 
     def show(self, row: Second) -> None:
         """Show one more row."""

@@ -33,17 +33,22 @@ def screen() -> Console:
 
 
 @contextmanager
-def ground_of(kind: str, console: Console) -> Iterator[tuple[Ground, Path]]:
+def ground_of(
+    kind: str, console: Console, *, kafka_proxy_port: int | None = None
+) -> Iterator[tuple[Ground, Path]]:
     """
     Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the workers'
-    logs.
+    logs. Kafka's clients may come through a proxy on `kafka_proxy_port`.
     """
     name = f"{kind}-{secrets.token_hex(3)}"
     folder = RUNS / name
     folder.mkdir(parents=True)
     try:
         with ExitStack() as ends:
-            yield found_or_started(name, folder, console, ends), folder
+            ground = found_or_started(
+                name, folder, console, ends, kafka_proxy_port=kafka_proxy_port
+            )
+            yield ground, folder
     except Exception as error:
         _keep_logs(folder, console)
         if isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):

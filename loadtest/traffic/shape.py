@@ -76,7 +76,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The types of new commands that are sent at all, in their order."""
         return tuple(kind for kind in NEEDS if self.kinds.get(kind, 0) > 0)
 
-    def faults(self, where: str) -> list[str]:
+    def wrong(self, where: str) -> list[str]:
         """Say what is wrong with it beyond its form, a line each."""
         shares = {
             "repeats_percent": self.repeats_percent,
@@ -89,12 +89,12 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             for name, percent in {**shares, "hot_percent": self.hot_percent}.items()
             if not 0 <= percent <= 100  # noqa: PLR2004 - percent
         ]
-        found += _rest_faults(where, shares)
+        found += _wrong_rest(where, shares)
         if not 0 <= self.skew <= SKEW_MAX:
             found.append(f"{where}.skew: from 0 to {SKEW_MAX:g}")
-        return found + self._kinds_faults(f"{where}.kinds")
+        return found + self._wrong_kinds(f"{where}.kinds")
 
-    def _kinds_faults(self, where: str) -> list[str]:
+    def _wrong_kinds(self, where: str) -> list[str]:
         unknown = [kind for kind in self.kinds if kind not in NEEDS]
         if unknown:
             return [f"{where}: no channel sends {unknown[0]!r}; there are {', '.join(NEEDS)}"]
@@ -113,7 +113,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ]
 
 
-def _rest_faults(where: str, shares: Mapping[str, float]) -> list[str]:
+def _wrong_rest(where: str, shares: Mapping[str, float]) -> list[str]:
     """Repeats and conflicts need commands to be like; that much must be left for new ones."""
     if sum(shares.values()) > 100:  # noqa: PLR2004 - percent
         return [f"{where}: all shares together are at most 100 %"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
@@ -19,6 +20,7 @@ from loadtest.load import run as load_run
 from loadtest.load.latencies import Latencies
 from loadtest.load.profile import find
 from loadtest.load.prove import prove
+from loadtest.load.verdict import Verdict
 from loadtest.proof.books import Faults
 from loadtest.traffic.shape import NEEDS
 
@@ -40,6 +42,40 @@ seconds = 2
 per_second = 100
 to_per_second = 300
 """
+KILLED = """
+title = "a worker that is killed"
+accounts = 50
+workers = 2
+recovered_p99_ms = 3_000
+thresholds = ["recovery_worst_s <= 60"]
+
+[[stages]]
+seconds = 8
+per_second = 100
+
+[[faults]]
+at_s = 1
+kind = "kill_worker"
+worker = 1
+back_after_s = 0.5
+"""
+FROZEN = """
+[[faults]]
+at_s = 5.5
+kind = "freeze_worker"
+worker = 2
+for_s = 500
+"""
+SOON_GIVEN_UP = {
+    "PROCESSOR_SESSION_TIMEOUT_S": "2.5",
+    "PROCESSOR_HEARTBEAT_INTERVAL_S": "0.8",
+}
+
+
+def plain(**more: str) -> dict[str, str]:
+    """Give the environment without settings of the processor's but those."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROCESSOR_")}
+    return {**kept, **more}
 
 
 MIXED = """
@@ -62,15 +98,14 @@ per_second = 300
 
 
 def run(
-    profile: Path, broker: KafkaBroker, database_url: str, *words: str
+    profile: Path, broker: KafkaBroker, database_url: str, *words: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a profile as its users do, on servers that are there already."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PROCESSOR_")}
     addresses = ("--bootstrap-servers", broker.bootstrap_servers, "--database-url", database_url)
     return subprocess.run(
         [sys.executable, "-m", "loadtest", "run", str(profile), *addresses, *words],
         cwd=CHECKOUT,
-        env=plain,
+        env=plain(**environment),
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -101,7 +136,14 @@ def test_a_profile_is_sent_proved_and_judged(
         assert done.returncode == 0, done.stdout + done.stderr
         assert written["verdict"] == "passed"
         assert written["thresholds"] == [{"threshold": "worst_stall_ms <= 60000", "holds": True}]
-    assert written["faults"] == []
+    assert written["proof"] == {
+        "holds": True,
+        "lines": [],
+        "checked": {"commands": 500, "outcomes": 500},
+    }
+    assert (written["format"], written["title"]) == (1, "a short one")
+    assert written["started_at"] < written["finished_at"]
+    assert written["marks"] == []
     assert written["counts"]["sent"] == 500
     assert written["counts"]["commands"] == 400
     assert written["figures"]["latency_p99_ms"] > 0
@@ -110,23 +152,55 @@ def test_a_profile_is_sent_proved_and_judged(
         row["answered"] for row in written["series"]
     )
     assert len(written["series"]) >= 3
+    assert written["processes"].keys() == {"worker-1", "worker-2", "sender", "reader"}
+    for samples in written["processes"].values():
+        assert all(one["memory_mib"] > 10 and one["cpu_percent"] >= 0 for one in samples)
     assert set(postgres.query("SELECT datname FROM pg_database").split()) == before
     assert '<h2 id="time-head">Over time</h2>' in result.with_suffix(".html").read_text()
     kept = [json.loads(path.read_text()) for path in history_folder.glob("*-short.json")]
     assert written in kept
 
 
+def test_a_killed_worker_is_started_again_and_nothing_is_lost(
+    broker: KafkaBroker, database_url: str, tmp_path: Path
+) -> None:
+    """The proof holds; the result says what happened and how soon it was over."""
+    profile, result = tmp_path / "killed.toml", tmp_path / "killed.json"
+    profile.write_text(KILLED)
+
+    words = ("--result", str(result))
+    done = run(profile, broker, database_url, *words, **SOON_GIVEN_UP)
+
+    written = json.loads(result.read_text())
+    assert written["proof"]["lines"] == [], done.stdout
+    assert written["counts"]["sent"] == written["counts"]["read"] == 800
+    assert written["counts"]["session_timeout_s"] == 2.5
+    (mark,) = written["marks"]
+    assert mark["what"] == "worker 1 killed"
+    assert 1.0 <= mark["at_s"] < mark["until_s"]
+    # Half of the partitions had nobody until the session was over, or the worker was back.
+    assert max(row["waiting_ms"] for row in written["series"]) > 1_000
+    assert written["figures"]["recovery_worst_s"] == mark["recovered_s"]
+    assert "worker 1 killed" in done.stdout
+    assert "session timeout of the workers: 2.5 s" in done.stdout
+
+
 def test_interrupted_it_ends_in_order_and_still_reports(
     broker: KafkaBroker, database_url: str, tmp_path: Path
 ) -> None:
-    """What was sent until then is waited for and proved; the run itself says nothing."""
+    """
+    What was sent until then is waited for and proved; the run itself says nothing. A worker that is
+    frozen goes on, or nobody would answer what it holds.
+    """
     profile, result = tmp_path / "long.toml", tmp_path / "long.json"
-    profile.write_text(PROFILE.format(stall_ms=60_000).replace("seconds = 2", "seconds = 600"))
+    text = PROFILE.format(stall_ms=60_000).replace("seconds = 2", "seconds = 600")
+    profile.write_text(text + FROZEN)
     addresses = ("--bootstrap-servers", broker.bootstrap_servers, "--database-url", database_url)
     words = [sys.executable, "-m", "loadtest", "run", str(profile), *addresses]
     process = subprocess.Popen(
         [*words, "--result", str(result)],
         cwd=CHECKOUT,
+        env=plain(**SOON_GIVEN_UP),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -134,16 +208,23 @@ def test_interrupted_it_ends_in_order_and_still_reports(
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
     assert process.stdout is not None
-    while "in flight" not in (said := process.stdout.readline()):
-        assert said, "it ended before it began"
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=LIMIT_S)
+    try:
+        for what in ("in flight", "worker 2 frozen"):
+            while what not in (said := process.stdout.readline()):
+                assert said, "it ended before it began"
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()  # its workers end with it
+        process.wait()
 
     assert process.returncode == 3, said
     written = json.loads(result.read_text())
-    assert (written["verdict"], written["faults"]) == ("invalid", [])
+    assert (written["verdict"], written["proof"]["lines"]) == ("invalid", [])
     assert written["counts"]["is_interrupted"] is True
-    assert 100 < written["counts"]["sent"] == written["counts"]["read"] < 10_000
+    assert 100 < written["counts"]["sent"] == written["counts"]["read"] < 20_000
+    assert "worker 2 goes on" in said
+    assert [one for one in psutil.process_iter() if one.ppid() == process.pid] == []
 
 
 def test_what_can_not_be_run_is_told(
@@ -158,6 +239,14 @@ def test_what_can_not_be_run_is_told(
     wrong = run(profile, broker, database_url, "--sed", "7")
     assert wrong.returncode == 4
     assert "No such option" in wrong.stderr
+
+    profile.write_text(KILLED + '[[faults]]\nat_s = 5\nkind = "restart_broker"')
+    refused = run(profile, broker, database_url)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert refused.stderr == (
+        "loadtest: faults[1] befalls servers (Kafka goes (kill)), which happens to those alone that"
+        " the run starts itself: name neither Kafka nor PostgreSQL\n"
+    )
 
 
 def test_the_proof_of_a_load_can_fail(
@@ -186,7 +275,7 @@ def test_the_proof_of_a_load_can_fail(
 
     status = load_run.run("short", find(str(path)), tmp_path / "short.json")
 
-    assert status == load_run.Verdict.PROOF_FAILED
+    assert status == Verdict.PROOF_FAILED
     said = capsys.readouterr().out
     assert "the proof fails: 1 commands without an outcome" in said
     assert "the proof fails: 1 balances are not as known beforehand: ['acc-000007']" in said
@@ -221,7 +310,7 @@ def test_traffic_of_every_sort_is_answered_and_proved(
 
     sound, spoilt = proofs
     assert sound.lines == ()
-    assert status in (load_run.Verdict.PASSED, load_run.Verdict.INVALID)
+    assert status in (Verdict.PASSED, Verdict.INVALID)
     written = json.loads(result.read_text())
     outcomes = written["outcomes"]
     assert outcomes.keys() == {"posted", "rejected", "repeat", "conflict", "invalid"}

@@ -59,6 +59,26 @@ def test_latency_counts_from_the_intended_time() -> None:
     assert arrivals.complete
 
 
+def test_what_waits_longest_is_the_oldest_that_is_due() -> None:
+    """However many came after it; nothing waits before it is due, or when all have come."""
+    arrivals = sent()
+    assert arrivals.waiting_ms(99.0) == 0.0
+    arrivals.add(answers([0, *range(2, 20)]), 101.0)
+    assert arrivals.waiting_ms(104.1) == 4000.0
+    arrivals.add(answers([1]), 104.2)
+    assert arrivals.waiting_ms(105.0) == 0.0
+
+
+def test_the_end_of_the_warm_up_is_when_all_of_it_is_answered() -> None:
+    """What comes behind it does not count."""
+    arrivals = sent()
+    arrivals.add(answers([0, 1, 2, 3, 7]), 101.0)
+    assert arrivals.figures()["warmed_up_at"] is None
+    arrivals.add(answers([4]), 102.0)
+    arrivals.add(answers([5]), 103.0)
+    assert arrivals.figures()["warmed_up_at"] == 102.0
+
+
 def test_the_histogram_of_the_result_has_the_figures() -> None:
     """Whoever reads it finds the same percentiles, of the same commands."""
     arrivals = sent()
@@ -77,14 +97,16 @@ def test_what_came_lately_is_told_once() -> None:
     """Those of the warm-up too, and nothing of what was told before but the counts."""
     arrivals = sent()
     arrivals.add([*answers([0, 1]), *answers([2], "rejected")], 101.0)
-    lately = arrivals.lately()
+    lately = arrivals.lately(101.0)
+    assert lately["waiting_ms"] == 700.0
     assert (lately["read"], lately["outcomes"]) == (3, {"posted": 2, "rejected": 1})
     assert [lately[one] for one in ("p50_ms", "p99_ms", "max_ms")] == [
         close_to(900.0),
         close_to(1000.0),
         close_to(1000.0),
     ]
-    assert arrivals.lately() == {**lately, **dict.fromkeys(("p50_ms", "p99_ms", "max_ms"))}
+    nothing = dict.fromkeys(("p50_ms", "p99_ms", "max_ms"))
+    assert arrivals.lately(101.1) == {**lately, **nothing, "waiting_ms": 800.0}
 
 
 def test_missing_answers_and_those_delivered_again_are_told() -> None:
@@ -124,7 +146,7 @@ def test_an_answer_waits_until_its_position_is_told() -> None:
     assert (arrivals.read, arrivals.foreign) == (5, 0)
     assert not arrivals.complete
     # Due at 100.0, 100.2, 100.1, 100.4 and 100.6.
-    assert arrivals.lately()["max_ms"] == close_to(500.0)
+    assert arrivals.lately(101.0)["max_ms"] == close_to(500.0)
 
 
 def test_positions_may_have_gaps() -> None:
@@ -135,9 +157,9 @@ def test_positions_may_have_gaps() -> None:
     arrivals.add([Answer(0, offset, "posted", 1) for offset in (49, 53, 59, 67)], 103.0)
     assert (arrivals.read, arrivals.foreign) == (4, 4)
     # The fifth of partition 0 is command 8, which was due at 100.8.
-    arrivals.lately()
+    arrivals.lately(101.0)
     arrivals.add([Answer(0, 61, "posted", 1)], 103.0)
-    assert arrivals.lately()["max_ms"] == close_to(2200.0)
+    assert arrivals.lately(101.0)["max_ms"] == close_to(2200.0)
 
 
 def test_a_load_that_was_interrupted_is_complete_with_what_was_sent() -> None:

@@ -107,7 +107,7 @@ def test_the_stages_of_a_ramp_are_its_steps() -> None:
     stages = RAMP.stages()
     assert [stage.warm_up for stage in stages] == [True] + [False] * 5
     assert [stage.per_second for stage in stages] == [1e3, 1e3, 2e3, 3e3, 4e3, 5e3]
-    assert RAMP.faults() == []
+    assert RAMP.wrong() == []
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_the_stages_of_a_ramp_are_its_steps() -> None:
 )
 def test_what_can_not_be_a_ramp_is_said(change: dict[str, float], fault: str) -> None:
     """With the name of the field."""
-    assert replace(RAMP, **change).faults() == [fault]
+    assert replace(RAMP, **change).wrong() == [fault]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.load.profile import FIGURES, ProfileError, find, known, read, threshold_of
-from loadtest.load.run import Verdict, verdict_of
+from loadtest.load.verdict import Verdict, verdict_of
 from loadtest.traffic.shape import PLAIN, Traffic
 
 GOOD = """
@@ -100,6 +100,16 @@ WRONG = [
     ("accounts = 1" + GOOD, "try.toml: accounts: at least 2"),
     ("accounts = 2_000_000" + GOOD, "try.toml: accounts: at most 1,000,000"),
     ('title = "a"\nstages = []', "try.toml: stages: at least one must be measured"),
+    ("backlog = -1" + GOOD, "try.toml: backlog: from 0 to 5,000,000"),
+    (
+        "backlog = 1" + GOOD + "warm_up = true\n[[stages]]\nseconds = 1\nper_second = 1",
+        "try.toml: backlog: no stage warms up behind it",
+    ),
+    (
+        "backlog = 1" + GOOD + "[[faults]]\nat_s = 0.5\nkind = 'stop_worker'\nworker = 1",
+        "try.toml: backlog: not together with faults",
+    ),
+    ("recovered_p99_ms = 0" + GOOD, "try.toml: recovered_p99_ms: above 0"),
     ('thresholds = ["p99 < 3"]' + GOOD, "try.toml: thresholds[0]: no figure is named 'p99'"),
     (
         'thresholds = ["latency_p99_ms"]' + GOOD,
@@ -115,6 +125,15 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, told: str)
         read(written(tmp_path, text))
     assert str(raised.value).startswith(told)
     assert "\n" not in str(raised.value)
+
+
+def test_a_backlog_is_sent_before_the_stages_and_not_measured(tmp_path: Path) -> None:
+    """Exactly so many commands, as fast as they can be sent."""
+    profile = read(written(tmp_path, "backlog = 30_001" + GOOD))
+    filling, *stages = profile.sent_stages
+    assert (filling.commands, filling.warm_up) == (30_001, True)
+    assert tuple(stages) == profile.stages
+    assert read(written(tmp_path, GOOD)).sent_stages == profile.stages
 
 
 def test_a_threshold_is_a_figure_a_sign_and_a_number() -> None:

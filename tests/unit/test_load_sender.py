@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from loadtest.errors import LoadTestError
 from loadtest.load import sender
 from loadtest.load.schedule import Schedule, Stage
-from loadtest.load.sender import Lane, Ordinals, progress
+from loadtest.load.sender import Due, Lane, Ordinals, progress
 
 SCHEDULE = Schedule(100.0, [Stage(seconds=10, per_second=10)])
 
@@ -66,10 +67,10 @@ async def lanes_of(
     return fake, lanes, [asyncio.create_task(lane.run()) for lane in lanes]
 
 
-async def put(lanes: list[Lane], *numbers: int) -> None:
-    """Put commands into partitions in turn, and let them be sent."""
+async def put(lanes: list[Lane], *numbers: int, slow: Sequence[int] = ()) -> None:
+    """Put commands into partitions in turn, `slow` ones too late, and let them be sent."""
     for number in numbers:
-        lanes[number % len(lanes)].put(number, (b"key", b"value"))
+        lanes[number % len(lanes)].put(Due(number, (b"key", b"value"), number in slow))
     await asyncio.sleep(0)
 
 
@@ -104,8 +105,9 @@ async def test_what_was_delivered_is_told_once_and_batches_in_a_row_as_one(
 async def test_sends_are_late_after_ten_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 100.5 command 5 is due; those before it are late, the latest by half a second."""
     _, (lane,), (task,) = await lanes_of(1, monkeypatch)
-    await put([lane], *range(6))
-    assert lane.late == 5
+    await put([lane], *range(6), slow=[0, 1])
+    # Three came in time and were held up behind what the broker had not taken yet.
+    assert (lane.late, lane.held_up) == (5, 3)
     assert lane.latest_s == pytest.approx(0.5)
     task.cancel()
 

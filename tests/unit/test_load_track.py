@@ -35,24 +35,25 @@ def test_a_row_puts_both_sides_together(monkeypatch: pytest.MonkeyPatch) -> None
     shown: list[Second] = []
     track = Track(shown.append)
     track.begin(Schedule(100.0, [Stage(seconds=10, per_second=50)]))
-    latencies = {"p50_ms": 3.0, "p99_ms": 4.0, "max_ms": 5.0}
+    latencies = {"p50_ms": 3.0, "p99_ms": 4.0, "max_ms": 5.0, "waiting_ms": 6.0}
 
-    track.sender({"sent": 60, "late": 0})
+    track.sender({"sent": 60, "late": 0, "held_up": 0})
     now = 101.0
     track.reader({"read": 40, "outcomes": {"posted": 40}} | latencies)
-    track.sender({"sent": 101, "late": 2})
+    track.sender({"sent": 101, "late": 2, "held_up": 1})
     now = 103.0
     track.reader({"read": 100, "outcomes": {"posted": 90, "invalid": 10}} | latencies)
     now = 111.0
     outcomes = {"posted": 95, "invalid": 10}
-    track.reader({"read": 105, "outcomes": outcomes} | dict.fromkeys(latencies))
+    nothing = dict.fromkeys(latencies) | {"waiting_ms": 0.0}
+    track.reader({"read": 105, "outcomes": outcomes} | nothing)
 
     assert shown == track.series
     assert track.series == [
-        Second(1.0, 50, 40, 60, 40, 20, 0, 3.0, 4.0, 5.0, {"posted": 40}),
-        Second(3.0, 50, 30, 101, 100, 1, 2, 3.0, 4.0, 5.0, {"posted": 50, "invalid": 10}),
+        Second(1.0, 50, 40, 60, 40, 20, 0, 3.0, 4.0, 5.0, {"posted": 40}, 6.0, 0),
+        Second(3.0, 50, 30, 101, 100, 1, 2, 3.0, 4.0, 5.0, {"posted": 50, "invalid": 10}, 6.0, 1),
         # Answered before the sender has told of it.
-        Second(11.0, 0, 1, 101, 105, 0, 2, None, None, None, {"posted": 5}),
+        Second(11.0, 0, 1, 101, 105, 0, 2, None, None, None, {"posted": 5}, 0.0, 1),
     ]
 
 
@@ -72,6 +73,17 @@ def test_without_a_terminal_a_line_comes_now_and_then() -> None:
         "        -"
     )
     assert file.getvalue().splitlines() == [head, *[line] * HEADED_EVERY_LINES, head, line]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_happens_is_said_in_a_line_that_stays(*, is_terminal: bool) -> None:
+    """Beside the table, which moves on below it."""
+    file = io.StringIO()
+    console = Console(file=file, width=120, force_terminal=is_terminal, highlight=False)
+    with View(console) as view:
+        view.show(ROW)
+        view.say("[   13 s] worker 1 killed")
+    assert "[   13 s] worker 1 killed\n" in file.getvalue()
 
 
 def test_on_a_terminal_a_table_moves() -> None:
@@ -184,7 +196,81 @@ async def test_where_one_side_fails_the_other_is_ended(
     (tmp_path / "another.py").write_text("import time; time.sleep(60)")
     reader = Child("another", {}, 60.0, hears=True)
     with pytest.raises(LoadTestError, match="no broker"):
-        await both(sender, reader, Track())
+        await both(sender, reader, Track(), forever())
     await asyncio.sleep(0)
     reader.abandon()
     assert not psutil.pid_exists(reader.pid)
+
+
+async def forever() -> None:
+    """Go on for longer than anybody waits."""
+    await asyncio.sleep(3_600)
+
+
+async def test_what_fails_beside_a_load_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that has ended, or a server that does not come back, is told at once."""
+    children = [
+        Child(module(tmp_path, monkeypatch, "import time; time.sleep(60)"), {}, 60.0, hears=True)
+        for _ in range(2)
+    ]
+
+    async def fails() -> None:
+        raise LoadTestError("worker 1 has ended with status 70")
+
+    with pytest.raises(LoadTestError, match="worker 1 has ended"):
+        await both(children[0], children[1], Track(), fails())
+    for child in children:
+        child.abandon()
+        assert not psutil.pid_exists(child.pid)
+
+
+async def test_interrupted_what_is_done_beside_is_undone_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent before can only be answered when nothing is frozen or away any more."""
+    text = """
+        import asyncio
+        from pathlib import Path
+        import asyncio
+        from loadtest.child import heard, needs, serve, tell, told_to_stop
+
+        async def hurried():
+            async for said in heard():
+                if "hurry" in said:
+                    return
+
+        async def main(name, waits_for):
+            stopping = told_to_stop()
+            tell({})
+            tell({})
+            await (hurried() if waits_for else stopping.wait())
+            return {name: not waits_for or Path(waits_for).exists(), "sent": 0}
+
+        serve(main(**needs()))
+        """
+    name = module(tmp_path, monkeypatch, text)
+    mended = tmp_path / "mended"
+    sender = Child(name, {"name": "sender", "waits_for": ""}, 60.0)
+    reader = Child(name, {"name": "reader", "waits_for": str(mended)}, 60.0, hears=True)
+    begun = asyncio.Event()
+
+    async def fault() -> None:
+        begun.set()
+        try:
+            await forever()
+        finally:
+            await asyncio.sleep(0.1)
+            mended.touch()
+
+    up = [asyncio.Event(), asyncio.Event()]
+    track = Track()
+    monkeypatch.setattr(track, "sender", lambda _: up[0].set())
+    monkeypatch.setattr(track, "reader", lambda _: up[1].set())
+    running = asyncio.create_task(both(sender, reader, track, fault()))
+    for one in (begun, *up):
+        await one.wait()
+    running.cancel()
+    found = await running
+    assert found == {"sender": True, "reader": True, "sent": 0, "is_interrupted": True}
