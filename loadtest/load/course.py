@@ -14,6 +14,7 @@ from loadtest.faults.recovery import Mark, Recovery, recovery, worst_s
 from loadtest.faults.scene import Scene
 from loadtest.load.crew import Crew
 from loadtest.load.drive import Running
+from loadtest.load.knee import Ramp, Step, is_beyond, knee_of, late_behind, said_of, steps_of
 from loadtest.load.profile import Profile
 from loadtest.load.schedule import Schedule
 from loadtest.load.track import Track
@@ -57,6 +58,8 @@ class Course:
                 group.create_task(self._watch(running))
                 if self._profile.backlog:
                     group.create_task(self._serve_a_backlog())
+                if self._profile.ramp is not None:
+                    group.create_task(self._climb(self._profile.ramp, running))
                 for fault in self._profile.faults:
                     group.create_task(self._befall(fault))
         except ExceptionGroup as errors:
@@ -104,6 +107,19 @@ class Course:
             self._ready_at = self._ready_at or time.monotonic()
         self._ends(number, "the workers are ready")
 
+    async def _climb(self, ramp: Ramp, running: Running) -> None:
+        """Tell of each step when it is over, and end the sending when the knee lies behind."""
+        told = 0
+        while True:
+            steps = steps_of(ramp, self._track.series)
+            for step in steps[told:]:
+                self._say(f"[{self._now_s():>5,.0f} s] {said_of(step)}")
+            told = len(steps)
+            if is_beyond(steps):
+                running.enough()
+                return
+            await asyncio.sleep(SAMPLE_EVERY_S)
+
     def _begins(self, what: str, fault: Fault | None) -> int:
         now_s = self._now_s()
         self._marks.append((Mark(round(now_s, 1), None, what), fault))
@@ -132,6 +148,10 @@ class Course:
         """Give the figures of faults and backlog; `warmed_up_at` is when the latter was done."""
         outages = [mark for mark, fault in self._marks if isinstance(fault, RestartBroker)]
         found: dict[str, Any] = {"excused_sends": excused(self._track.series, outages)}
+        if self._profile.ramp is not None:
+            knee = knee_of(self.steps())
+            found["knee_per_second"] = None if knee is None else knee.per_second
+            found["excused_sends"] = late_behind(self._profile.ramp, knee, self._track.series)
         if self._profile.faults:
             found["recovery_worst_s"] = worst_s([one for _, one in self.recoveries()])
         if self._ready_at is not None and warmed_up_at is not None:
@@ -139,6 +159,11 @@ class Course:
             found["drain_s"] = round(drain_s, 1)
             found["drained_per_second"] = round(self._profile.backlog / drain_s, 1)
         return found
+
+    def steps(self) -> list[Step]:
+        """Give the steps of a ramp that are over."""
+        ramp = self._profile.ramp
+        return [] if ramp is None else steps_of(ramp, self._track.series)
 
     def marks(self) -> list[dict[str, Any]]:
         """Give what happened, as the result has it."""

@@ -46,11 +46,15 @@ class Load(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A load that is under way: its schedule, and the process ids of both sides."""
+    """
+    A load that is under way: its schedule, and the process ids of both sides. `enough` ends the
+    sending before its time.
+    """
 
     schedule: Schedule
     sender: int
     reader: int
+    enough: Callable[[], None]
 
 
 Beside = Callable[[Running], Awaitable[None]]
@@ -93,7 +97,7 @@ async def drive(place: Site, load: Load, track: Track, beside: Beside = nothing)
     try:
         sender = Child("loadtest.load.sender", to_send, limit_s)
         try:
-            doing = beside(Running(schedule, sender.pid, reader.pid))
+            doing = beside(Running(schedule, sender.pid, reader.pid, sender.stop))
             found = await both(sender, reader, track, doing)
         finally:
             sender.abandon()

@@ -112,6 +112,27 @@ def _step(ramp: Ramp, rate: float, begin_s: float, rows: Sequence[Second]) -> St
     return Step(rate, answered, shown_ms, late_share, holds)
 
 
+def said_of(step: Step) -> str:
+    """Say in a line what a step gave."""
+    p99 = "no outcome" if step.p99_ms is None else f"p99 {step.p99_ms:,.0f} ms"
+    late = f", {step.late_share:.1%} sent late" if step.late_share > LATE_SHARE_MAX else ""
+    answered = f"{step.answered_per_second:,.0f}/s answered"
+    judged = "holds" if step.holds else "does not hold"
+    return f"{step.per_second:,.0f}/s: {answered}, {p99}{late}: {judged}"
+
+
+def late_behind(ramp: Ramp, knee: Step | None, rows: Sequence[Second]) -> int:
+    """
+    Count the sends that were late behind the knee. A machine that is driven to its limits has no
+    CPU left for who drives it: they void nothing, as no figure is taken there.
+    """
+    last = ramp.from_per_second - ramp.step_per_second if knee is None else knee.per_second
+    steps = round((last - ramp.from_per_second) / ramp.step_per_second) + 1
+    end_s = ramp.warm_up_seconds + ramp.step_seconds * steps
+    before = [row.late for row in rows if row.at_s <= end_s]
+    return (rows[-1].late if rows else 0) - (before[-1] if before else 0)
+
+
 def is_beyond(steps: Sequence[Step]) -> bool:
     """Say whether the knee lies behind: nothing more has to be sent."""
     last = steps[-STEPS_BEYOND:]

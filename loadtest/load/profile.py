@@ -17,6 +17,7 @@ import msgspec
 
 from loadtest.errors import LoadTestError
 from loadtest.faults import plan
+from loadtest.load.knee import Ramp
 from loadtest.load.schedule import Stage
 from loadtest.traffic.shape import PLAIN, Traffic
 
@@ -53,6 +54,7 @@ FIGURES: Final[Mapping[str, str]] = {
     "worker_cpu_us": "CPU of all workers per command, in microseconds",
     "worker_memory_mib": "the largest resident set of a worker",
     "recovery_worst_s": "the longest time from a fault's end until latencies were good again",
+    "knee_per_second": "the highest rate of a ramp at which the system still kept up",
     "drain_s": "from the first worker's being ready until the backlog was answered",
     "drained_per_second": "commands of the backlog per second of that",
 }
@@ -85,13 +87,17 @@ class Threshold(NamedTuple):
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     A load: its stages in order, the accounts it moves money between, the workers that serve, and
-    what befalls them. With a `backlog` the workers start when so many commands wait.
+    what befalls them.
+
+    With a `backlog` the workers start when so many commands wait. A `ramp` stands in place of
+    stages: its steps are sent until the system falls behind.
 
     `accounts` counts those of customers; what the traffic needs beside them is opened as well.
     """
 
     title: str
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = ()
+    ramp: Ramp | None = None
     accounts: int = 10_000
     workers: int = 1
     seed: int = 1
@@ -103,7 +109,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def sent_stages(self) -> tuple[Stage, ...]:
-        """All stages that are sent: a backlog is one too, before the others and not measured."""
+        """
+        All stages that are sent: a backlog is one too, before the others and not measured, and so
+        are the steps of a ramp.
+        """
+        if self.ramp is not None:
+            return self.ramp.stages()
         if not self.backlog:
             return self.stages
         seconds = self.backlog / BACKLOG_PER_SECOND
@@ -116,12 +127,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def wrong(self) -> list[str]:
         """Say what is wrong with it beyond its form, a line each."""
+        if self.ramp is not None and (wrong := self._wrong_ramp(self.ramp)):
+            return wrong
+        stages = self.stages or self.sent_stages
         found = [
             line
-            for number, stage in enumerate(self.stages)
+            for number, stage in enumerate(stages)
             for line in _wrong_stage(f"stages[{number}]", stage)
         ]
-        warming = [stage.warm_up for stage in self.stages]
+        warming = [stage.warm_up for stage in stages]
         if all(warming):
             found.append("stages: at least one must be measured, not all warm up")
         if warming != sorted(warming, reverse=True):
@@ -136,7 +150,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         found += self._wrong_backlog()
         if not self.recovered_p99_ms > 0:
             found.append("recovered_p99_ms: above 0")
-        seconds = sum(stage.seconds for stage in self.stages)
+        seconds = sum(stage.seconds for stage in stages)
         found += plan.wrong(
             self.faults, workers=self.workers, workers_max=WORKERS_MAX, seconds=seconds
         )
@@ -145,6 +159,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 threshold_of(text)
             except ValueError as error:
                 found.append(f"thresholds[{number}]: {error}")
+        return found
+
+    def _wrong_ramp(self, ramp: Ramp) -> list[str]:
+        beside = {"stages": self.stages, "backlog": self.backlog, "faults": self.faults}
+        found = [f"ramp: not together with {name}" for name, value in beside.items() if value]
+        found += ramp.wrong()
+        if ramp.to_per_second > PER_SECOND_MAX:
+            found.append(f"ramp.to_per_second: at most {PER_SECOND_MAX:,}")
         return found
 
     def _wrong_backlog(self) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from deploy.local.ports import free_port
@@ -113,6 +114,8 @@ async def _measure(
         **apart,
         "processes": course.samples.shown(),
         "marks": course.marks(),
+        "steps": [step._asdict() for step in course.steps()],
+        "schedule": msgspec.to_builtins(load.stages),
     }
 
 

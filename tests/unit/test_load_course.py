@@ -30,6 +30,7 @@ from loadtest.faults.scene import Scene
 from loadtest.load.course import Course
 from loadtest.load.crew import Crew
 from loadtest.load.drive import Running
+from loadtest.load.knee import Ramp
 from loadtest.load.profile import Profile
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.track import Second, Track
@@ -214,7 +215,8 @@ class Played:
             profile, scene_of(recorded), cast("Crew", recorded), self.track, self._say
         )
         schedule = Schedule(time.monotonic(), profile.sent_stages)
-        self.running = Running(schedule, os.getpid(), os.getpid())
+        self.enough = asyncio.Event()
+        self.running = Running(schedule, os.getpid(), os.getpid(), self.enough.set)
 
     @asynccontextmanager
     async def under_way(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -320,6 +322,36 @@ async def test_the_workers_start_when_the_backlog_was_sent(recorded: Recorded) -
     (mark,) = one.course.marks()
     assert "recovered_s" not in mark
     assert "drain_s" not in one.course.figures(None)
+
+
+async def test_a_ramp_is_climbed_until_the_knee_lies_behind(recorded: Recorded) -> None:
+    """Each step is told when it is over; only sends before the knee's end count as late."""
+    ramp = Ramp(from_per_second=10, to_per_second=90, step_per_second=10, warm_up_seconds=5)
+    one = Played(recorded, Profile(title="a try", ramp=ramp))
+    rows = [climbed(at) for at in range(1, 46)]
+    one.track.series = rows[:25]
+    async with one.under_way():
+        await one.says("20/s: 20/s answered, p99 20 ms: holds")
+        assert not one.enough.is_set()
+        one.track.series = rows
+        await one.enough.wait()
+    assert [line.split("] ")[1].split(":")[0] for line in one.said] == [
+        "10/s",
+        "20/s",
+        "30/s",
+        "40/s",
+    ]
+    assert [step.holds for step in one.course.steps()] == [True, True, False, False]
+    figures = one.course.figures(None)
+    assert (figures["knee_per_second"], figures["excused_sends"]) == (20, 40 - 2)
+
+
+def climbed(at_s: int) -> Second:
+    """Give a row of a ramp to 40/s, of which 20/s is what is kept up with; some are sent late."""
+    rate = 10 * max(1, -(-(at_s - 5) // 10))
+    late = 2 if at_s <= 25 else 2 * (at_s - 25)
+    p99_ms = 20.0 if rate <= 20 else 900.0
+    return Second(at_s, rate, rate, rate * at_s, rate * at_s, 0, late, 10.0, p99_ms, p99_ms)
 
 
 async def test_processes_are_sampled_by_name(recorded: Recorded) -> None:

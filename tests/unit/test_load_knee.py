@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from loadtest.load.knee import Ramp, Step, is_beyond, knee_of, steps_of
+from loadtest.load.knee import Ramp, Step, is_beyond, knee_of, late_behind, said_of, steps_of
 from loadtest.load.track import Second
 
 RAMP = Ramp(
@@ -100,6 +100,27 @@ def test_seconds_without_an_outcome_are_the_worst() -> None:
     steps = steps_of(RAMP, rows)
     assert [one.holds for one in steps] == [True, False, False, False, False]
     assert steps[1].p99_ms is None
+
+
+def test_sends_that_are_late_behind_the_knee_are_excused() -> None:
+    """Behind the last second of its step; without a knee all are."""
+    rows = seconds(9_000, late_from_s=26)
+    knee = knee_of(steps_of(RAMP, rows))
+    assert late_behind(RAMP, knee, rows) == rows[-1].late - rows[24].late == rows[-1].late
+    third = Step(3_000, 3_000, 20, 0, holds=True)
+    assert late_behind(RAMP, third, rows) == rows[-1].late - rows[34].late > 0
+    assert late_behind(RAMP, None, rows) == rows[-1].late
+    assert late_behind(RAMP, None, []) == 0
+
+
+def test_a_step_is_said_in_a_line() -> None:
+    """With why it does not hold."""
+    assert said_of(Step(1_000, 998.6, 20.4, 0, holds=True)) == (
+        "1,000/s: 999/s answered, p99 20 ms: holds"
+    )
+    assert said_of(Step(1_000, 0, None, 0.5, holds=False)) == (
+        "1,000/s: 0/s answered, no outcome, 50.0% sent late: does not hold"
+    )
 
 
 def test_the_stages_of_a_ramp_are_its_steps() -> None:

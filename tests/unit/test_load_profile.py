@@ -25,6 +25,15 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+RAMP = """
+title = "a try"
+[ramp]
+from_per_second = 10
+to_per_second = 100
+step_per_second = 10
+"""
+
+
 def test_all_that_come_with_the_harness_are_sound() -> None:
     """Each is known by its name, and has a threshold at least."""
     assert known().keys() >= {"smoke", "steady", "spike", "soak"}
@@ -55,6 +64,15 @@ def traffic_of(text: str) -> str:
 
 
 WRONG = [
+    (RAMP + "[[stages]]\nseconds = 1\nper_second = 1", "try.toml: ramp: not together with stages"),
+    ("backlog = 5" + RAMP, "try.toml: ramp: not together with backlog"),
+    (
+        RAMP.replace("= 100", "= 200_000").replace(
+            "step_per_second = 10", "step_per_second = 5_000"
+        ),
+        "try.toml: ramp.to_per_second: at most 100,000",
+    ),
+    (RAMP.replace("100", "5"), "try.toml: ramp.to_per_second: above from_per_second"),
     (traffic_of("skew = 6"), "try.toml: traffic.skew: from 0 to 5"),
     (traffic_of("hot_percent = 101"), "try.toml: traffic.hot_percent: from 0 to 100"),
     (traffic_of("poison_percent = -1"), "try.toml: traffic.poison_percent: from 0 to 100"),
@@ -134,6 +152,13 @@ def test_a_backlog_is_sent_before_the_stages_and_not_measured(tmp_path: Path) ->
     assert (filling.commands, filling.warm_up) == (30_001, True)
     assert tuple(stages) == profile.stages
     assert read(written(tmp_path, GOOD)).sent_stages == profile.stages
+
+
+def test_a_ramp_is_sent_step_by_step(tmp_path: Path) -> None:
+    """In place of stages."""
+    profile = read(written(tmp_path, RAMP))
+    assert profile.stages == ()
+    assert [stage.per_second for stage in profile.sent_stages[1:]] == list(range(10, 101, 10))
 
 
 def test_a_threshold_is_a_figure_a_sign_and_a_number() -> None:
