@@ -25,6 +25,9 @@ FAULTS: Final = (
 )
 """Begin and length as shares of the run, seconds to recover from its end, name."""
 
+KNEE_PER_SECOND: Final = 20_000
+STEPS: Final = range(4_000, 28_000, 2_000)
+
 SHARES: Final = {"posted": 0.955, "rejected": 0.028, "repeat": 0.012, "conflict": 0.003}
 WARM_UP_S: Final = 20
 PER_SECOND: Final = 3000
@@ -72,6 +75,7 @@ def full(seconds: int = 180, seed: int = 7) -> dict[str, Any]:
         "processes": _processes(rng, seconds, marks),
         "histogram": {"unit": "us", "encoded": "", "percentiles": _percentiles()},
         "marks": marks,
+        "steps": climbed(),
         "proof": {
             "holds": True,
             "lines": [],
@@ -166,6 +170,7 @@ def _figures() -> dict[str, float | None]:
         "worker_cpu_us": 41.37,
         "worker_memory_mib": 214.6,
         "recovery_worst_s": 14.2,
+        "knee_per_second": KNEE_PER_SECOND,
         "drain_s": None,
     }
 
@@ -187,6 +192,7 @@ def _configuration(seconds: int) -> dict[str, Any]:
             | {"warm_up": True},
             {"seconds": seconds - WARM_UP_S, "per_second": PER_SECOND, "warm_up": False},
         ],
+        "ramp": {"latency_p99_ms": 250.0},
         "traffic": {"repeats_percent": 1.2, "conflicts_percent": 0.3, "kinds": ["transfer"]},
         "faults": [{"at_s": 36, "what": "kill", "process": "worker-1"}],
     }
@@ -224,6 +230,20 @@ def _circumstances() -> dict[str, Any]:
             "command_producer": "idempotent",
         },
     }
+
+
+def climbed() -> list[dict[str, Any]]:
+    """Give the steps of a ramp: behind the knee more waits the more is sent."""
+    return [
+        {
+            "per_second": rate,
+            "answered_per_second": min(rate, 20_900 - 40 * (rate // 1_000)),
+            "p99_ms": 35.0 + rate / 500 if rate <= KNEE_PER_SECOND else (rate - 19_000) * 1.9,
+            "late_share": 0.0,
+            "holds": rate <= KNEE_PER_SECOND,
+        }
+        for rate in STEPS
+    ]
 
 
 def early() -> dict[str, Any]:

@@ -75,6 +75,15 @@ class Mark(msgspec.Struct, frozen=True):
     recovered_s: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class Step(msgspec.Struct, frozen=True):
+    """A step of a ramp: the rate that was meant, what came of it, and whether it was kept up."""
+
+    per_second: float
+    answered_per_second: float
+    p99_ms: float | None
+    holds: bool
+
+
 class Histogram(msgspec.Struct, frozen=True):
     """Latencies after the warm-up: pairs of a percentile and the ms that it stayed within."""
 
@@ -141,6 +150,9 @@ class Result(Head, frozen=True):
     series: tuple[Second, ...] = ()
     processes: dict[str, tuple[Sample, ...]] = {}
     marks: tuple[Mark, ...] = ()
+    steps: tuple[Step, ...] = ()
+    schedule: tuple[dict[str, Any], ...] = ()
+    """The stages as they were sent; results that lack them have those of the configuration."""
 
     @property
     def lasted_s(self) -> float:
@@ -153,7 +165,7 @@ class Result(Head, frozen=True):
     def warm_up_s(self) -> float:
         """How long the stages are that come first and are left out of the figures."""
         total = 0.0
-        for stage in self.configuration.get("stages") or ():
+        for stage in self.schedule or self.configuration.get("stages") or ():
             if not isinstance(stage, dict) or not stage.get("warm_up"):
                 break
             total += float(stage.get("seconds", 0.0))

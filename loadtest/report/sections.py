@@ -10,6 +10,7 @@ from loadtest.report.judgement import figure_rows, judgement
 from loadtest.report.marks import faults
 from loadtest.report.markup import Child, Html, element, joined, table
 from loadtest.report.result import Result
+from loadtest.report.staircase import said, staircase
 from loadtest.report.timelines import (
     answered_per_second,
     in_flight,
@@ -35,6 +36,7 @@ KEY_FIGURES: Final = (
     "latency_p999_ms",
     "worst_stall_ms",
     "worker_cpu_us",
+    "knee_per_second",
     "recovery_worst_s",
     "drain_s",
 )
@@ -206,6 +208,14 @@ def _scrolled(content: Html, label: str) -> Html:
     return element("div", content, class_="scrolled", role="region", tabindex="0", aria_label=label)
 
 
+def knee(result: Result) -> Html | None:
+    """Draw what became of the system as a ramp was climbed."""
+    drawn = [figure(chart) for chart in staircase(result)]
+    if not drawn:
+        return None
+    return section("knee", "Knee", element("p", said(result), class_="note"), *drawn)
+
+
 def percentiles(result: Result) -> Html | None:
     """Draw the percentile curve, and write out its best known points."""
     drawn = curve(result)
@@ -309,6 +319,7 @@ def page_body(result: Result, *more: Html | None) -> Html:
             "main",
             key_figures(result),
             thresholds(result),
+            knee(result),
             over_time(result),
             percentiles(result),
             outcomes(result),

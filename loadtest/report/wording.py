@@ -37,6 +37,7 @@ _NAMES: Final = {
     "worker_memory_mib": "Worker memory, most",
     "answered_per_second": "Answered",
     "recovery_worst_s": "Slowest recovery",
+    "knee_per_second": "Knee",
     "drain_s": "Backlog drained in",
     "drained_per_second": "Drained",
 }

@@ -37,6 +37,27 @@ def page_of(document: dict[str, Any], *, is_known: bool = True) -> str:
     return written(result_of(document), is_known=is_known)
 
 
+def test_a_ramp_shows_where_the_knee_is() -> None:
+    """In words and charts; what lies behind it is shaded. Without steps there is no such part."""
+    shown = page_of(full())
+    assert "The system kept up with 20,000/s" in shown
+    assert 'id="staircase-latency"' in shown
+    assert "≤ 250" in shown[shown.index('id="staircase-latency"') :]
+    document = full()
+    document["figures"]["knee_per_second"] = None
+    assert "kept up with none of the steps" in page_of(document)
+    document["figures"]["knee_per_second"] = 26_000
+    document["steps"] = [step | {"holds": True} for step in document["steps"]]
+    assert "kept up with every step, up to 26,000/s" in page_of(document)
+    assert "staircase" not in page_of(document | {"steps": document["steps"][:1]})
+
+
+def test_the_warm_up_is_that_of_what_was_sent() -> None:
+    """A ramp's steps are not in the configuration."""
+    result = result_of(full() | {"schedule": [{"seconds": 7.0, "warm_up": True}, {"seconds": 9}]})
+    assert result.warm_up_s == 7.0
+
+
 class Reader(HTMLParser):
     """Collects what a page has: elements, their attributes, text, and elements left open."""
 
@@ -87,6 +108,7 @@ def test_a_full_result_has_every_part_and_the_verdict_first() -> None:
     page = page_of(full())
     assert headings(page) == [
         "Thresholds",
+        "Knee",
         "Over time",
         "Percentiles",
         "Outcomes",
