@@ -146,7 +146,10 @@ def tell(said: Mapping[str, Any]) -> None:
 
 
 def _write(said: Mapping[str, Any]) -> None:
-    sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+    left = memoryview(orjson.dumps(said) + b"\n")
+    while left:
+        # Where Python is told not to buffer, a write may take a part of it and say so.
+        left = left[sys.stdout.buffer.write(left) :]
     sys.stdout.buffer.flush()
 
 
