@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from aiokafka import TopicPartition
 
@@ -27,6 +27,22 @@ POLL_SHORTEST_S = 0.02
 POLL_LONGEST_S = 0.25
 FAR_SHARE = 0.2
 """A pause is this share of the time that the rest will take: rare looks far from the end."""
+
+
+class Drainer(Protocol):
+    """A process that works off a backlog, of the product or of another system."""
+
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The process id while it runs."""
+
+    def launch(self) -> None:
+        """Start it."""
+
+    def check(self) -> None:
+        """Raise where it has ended by itself."""
 
 
 class MeasuredWorker(Worker):
@@ -66,17 +82,22 @@ class Drained(NamedTuple):
 
 async def drain(
     outcomes: OutcomesEnd,
-    worker: MeasuredWorker,
+    worker: Drainer,
     beside: Callable[[int], Processes],
     payments: int,
     events: int,
     progress: Callable[[int, float], None],
+    mark: bytes = FIRST_READ_MARK,
 ) -> Drained:
-    """Start the worker and follow the end of the outcomes until all `events` have come."""
+    """
+    Start the worker and follow the end of the outcomes until all `events` have come.
+
+    The clock starts when `mark` stands in its log.
+    """
     before_records = await outcomes.end()
     worker.launch()
     processes = beside(worker.pid)
-    await _first_read(worker)
+    await _first_read(worker, mark)
     began, before = time.monotonic(), processes.usage()
     wanted = before_records + events
     await outcomes.reach(
@@ -86,9 +107,9 @@ async def drain(
     return Drained(payments, seconds, before, after, peak_memory_bytes(worker.pid))
 
 
-async def _first_read(worker: MeasuredWorker) -> None:
+async def _first_read(worker: Drainer, mark: bytes) -> None:
     deadline = time.monotonic() + FIRST_READ_LIMIT_S
-    while not _says(worker.log, FIRST_READ_MARK):
+    while not _says(worker.log, mark):
         worker.check()
         if time.monotonic() > deadline:
             raise LoadTestError(

@@ -45,14 +45,7 @@ async def measure(
 ) -> dict[str, Any]:
     """Process `payments` messages; give the seconds from the first message to the last outcome."""
     connection: Any = await asyncpg.connect(database_url)
-    consumer = AIOKafkaConsumer(
-        commands,
-        bootstrap_servers=bootstrap_servers,
-        group_id=f"{commands}.naive",
-        auto_offset_reset="earliest",
-        enable_auto_commit=True,
-    )
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+    consumer, producer = clients(bootstrap_servers, commands)
     try:
         await connection.execute(TABLES)
         await connection.execute(ACCOUNTS, accounts)
@@ -60,9 +53,9 @@ async def measure(
         await consumer.start()
         message = await asyncio.wait_for(consumer.getone(), FIRST_MESSAGE_LIMIT_S)
         began = time.perf_counter()
-        await _process(connection, producer, outcomes, message)
+        await process(connection, producer, outcomes, message)
         for _ in range(payments - 1):
-            await _process(connection, producer, outcomes, await consumer.getone())
+            await process(connection, producer, outcomes, await consumer.getone())
         seconds = time.perf_counter() - began
         posted = await connection.fetchval("SELECT count(*) FROM payments")
     finally:
@@ -74,7 +67,26 @@ async def measure(
     return {"payments": payments, "seconds": seconds}
 
 
-async def _process(connection: Any, producer: Any, outcomes: str, message: Any) -> None:
+def group_of(commands: str) -> str:
+    """Name the consumer group of a topic of commands."""
+    return f"{commands}.naive"
+
+
+def clients(bootstrap_servers: str, commands: str, **more: Any) -> tuple[Any, Any]:
+    """Give a consumer, with `more` of its settings, and a producer; both are to be started."""
+    consumer = AIOKafkaConsumer(
+        commands,
+        bootstrap_servers=bootstrap_servers,
+        group_id=group_of(commands),
+        auto_offset_reset="earliest",
+        enable_auto_commit=True,
+        **more,
+    )
+    return consumer, AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all")
+
+
+async def process(connection: Any, producer: Any, outcomes: str, message: Any) -> None:
+    """Post one message in a transaction of its own, and tell its outcome."""
     payment = json.loads(message.value)
     debit, credit = payment["debit_account"], payment["credit_account"]
     amount = Decimal(payment["amount"])
