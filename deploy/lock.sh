@@ -10,6 +10,7 @@ compile() {
 }
 
 compile requirements/bootstrap.in -o requirements/bootstrap.txt
+compile requirements/peers.in -o requirements/peers.txt
 compile pyproject.toml -o requirements/run.txt
 compile pyproject.toml --group local -c requirements/run.txt -o requirements/local.txt
 compile pyproject.toml --group dev -c requirements/local.txt -o requirements/dev.txt

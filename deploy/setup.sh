@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Makes the locked environment: deploy/setup.sh FOLDER. Needs Python 3.11 or newer with its venv
-# module; uv is installed beside the environment when it is missing.
+# Makes a locked environment: deploy/setup.sh FOLDER [LOCK]. Needs Python 3.11 or newer with its
+# venv module; uv is installed beside the environment when it is missing. Without LOCK it is the one
+# of this checkout, with its code; with one, it holds what the lock names and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1
+lock=${2:-requirements/dev.txt}
 say() { printf '%s\n' "$*" >&2; }
 
 find_python() {
@@ -40,10 +42,11 @@ fi
 say "setup: installing the locked packages into $venv ($("$python" --version))"
 [ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$python" "$venv"
 sync=("$uv" pip sync --python "$venv/bin/python" --require-hashes --compile-bytecode
-  requirements/dev.txt)
+  "$lock")
 if [ -t 2 ]; then
   "${sync[@]}"  # shows a bar for each download
 else
   "${sync[@]}" 2>&1 | sed '/^ [-+~] /d' >&2  # what it downloads, not every package's name
 fi
-"$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+[ $# -gt 1 ] ||
+  "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .

@@ -22,6 +22,9 @@ from loadtest.load.profile import find, known
 from loadtest.load.run import run
 from loadtest.load.schedule import Schedule
 from loadtest.load.verdict import Verdict
+from loadtest.peers import run as peers_run
+from loadtest.peers import systems as peer_systems
+from loadtest.peers.testbed import Plan as PeersPlan
 from loadtest.report.commands import COMMANDS
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED
@@ -144,6 +147,39 @@ def profiles_command() -> int:
         drawn.add_row(name, f"{schedule.count:,}", f"{schedule.seconds:,.0f}", one.title)
     Console(highlight=False).print(drawn)
     return 0
+
+
+@cli.command("peers")
+@click.option(
+    "--only", default=",".join(peer_systems.NAMES), show_default=True, help="Systems to measure."
+)
+@click.option(
+    "--payments",
+    default=peer_systems.PAYMENTS,
+    show_default=True,
+    type=click.IntRange(100, 10_000_000),
+    help="What the product gets; slower systems get at most what their row says.",
+)
+@click.option("--rounds", default=1, show_default=True, type=click.IntRange(1, 99))
+@click.option("--quick", is_flag=True, help="Cut and kill nothing, to see that it works.")
+@click.option(
+    "--result",
+    default=peers_run.RESULT,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Written here.",
+)
+def peers_command(only: str, payments: int, rounds: int, result: Path, *, quick: bool) -> int:
+    """
+    Put the same payments through systems that a user would pick instead, and compare.
+
+    Exit status: 0 done, 1 the product's own books do not prove, 2 it could not be done.
+    """
+    try:
+        systems = peer_systems.chosen(only)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--only") from error
+    plan = PeersPlan(systems=systems, rounds=rounds, payments=payments, is_quick=quick)
+    return peers_run.peers(plan, result)
 
 
 @cli.command("steps")
