@@ -24,7 +24,7 @@ from loadtest.load.schedule import Schedule
 from loadtest.load.verdict import Verdict
 from loadtest.peers import run as peers_run
 from loadtest.peers import systems as peer_systems
-from loadtest.peers.testbed import Plan as PeersPlan
+from loadtest.peers.beds import Plan as PeersPlan
 from loadtest.report.commands import COMMANDS
 from loadtest.run_sample import run_sample
 from loadtest.sample import SEED

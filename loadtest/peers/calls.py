@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
-from loadtest.child import Child
 from loadtest.errors import LoadTestError
+from loadtest.peers.beds import Tour
 from loadtest.peers.books import FUNCTION, postings
 from loadtest.peers.demonstrations import Demonstration, demonstrations
 from loadtest.peers.seen import Seen, of_answers
+from loadtest.peers.sql_function import called as answers_to
 from loadtest.peers.systems import System
-from loadtest.peers.testbed import Tour
 from loadtest.peers.timed import caller
 from loadtest.peers.trials import CUT
 
@@ -46,23 +48,16 @@ async def _show(
     tour: Tour, system: System, connection: Any, database_url: str, one: Demonstration
 ) -> Seen:
     wanted = {order.id: one.should_post for order in one.asked}
-    client = caller(tour, system, database_url, one.asked)
-    try:
-        answer = asyncio.create_task(client.answer())
-        await _strike(connection, client, one, answer)
-        unasked = 0
-        if one.name == "killed":
-            with suppress(LoadTestError):
-                await answer
-            unasked = of_answers(
-                wanted, [], await postings(connection, FUNCTION, list(wanted))
-            ).lost
-            # Its caller does not know how far it came, and asks for all of it again.
-            again = caller(tour, system, database_url, one.asked)
-            answer = asyncio.create_task(again.answer())
-        answers = (await answer)["told"]
-    finally:
-        client.abandon()
+    asked, unasked = [order[:4] for order in one.asked], 0
+    if one.name == "killed":
+        await _killed(tour, system, connection, database_url, one)
+        posted = await postings(connection, FUNCTION, list(wanted))
+        unasked = of_answers(wanted, [], posted).lost
+    # Whose client was killed does not know how far it came, and asks for all of it again.
+    calling = asyncio.create_task(answers_to(database_url, system.connections, asked))
+    if one.name == "cut":
+        await _strike(connection, one, calling, partial(connection.execute, CUT))
+    answers = await calling
     told = [{"transaction_id": id_, "outcome": word} for id_, word in answers]
     posted = await postings(connection, FUNCTION, list(wanted))
     return msgspec.structs.replace(
@@ -72,18 +67,36 @@ async def _show(
     )
 
 
-async def _strike(
-    connection: Any, client: Child, one: Demonstration, answer: asyncio.Task[Any]
+async def _killed(
+    tour: Tour, system: System, connection: Any, database_url: str, one: Demonstration
 ) -> None:
-    """Cut the connections or kill the client, when so much has been posted."""
+    """Have a client of its own make the calls, and kill it in the middle."""
+    client = caller(tour, system, database_url, one.asked)
+    try:
+        calling = asyncio.create_task(client.answer())
+
+        async def kill() -> None:
+            os.kill(client.pid, signal.SIGKILL)
+
+        await _strike(connection, one, calling, kill)
+        with suppress(LoadTestError):
+            await calling
+    finally:
+        client.abandon()
+
+
+async def _strike(
+    connection: Any,
+    one: Demonstration,
+    calling: asyncio.Task[Any],
+    blow: Callable[[], Awaitable[Any]],
+) -> None:
+    """Strike whenever so much has been posted."""
     before = await connection.fetchval(COUNT)
     for share in one.blows_at:
         while await connection.fetchval(COUNT) - before < share * len(one.asked):
-            if answer.done():
-                await answer  # which says what went wrong, if it did
+            if calling.done():
+                await calling  # which says what went wrong, if it did
                 raise LoadTestError(f"{one.name}: all calls were answered before the blow fell")
             await asyncio.sleep(LOOK_S)
-        if one.name == "killed":
-            os.kill(client.pid, signal.SIGKILL)
-        else:
-            await connection.execute(CUT)
+        await blow()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,41 +35,66 @@ BROKEN: Final = (
 SESSION_ENDED: Final = ("57", "08")
 """Classes of SQLSTATE: the operator intervened, the connection failed."""
 
-Call = tuple[UUID, str, str, int]
+Order = tuple[str, str, str, int]
 """Transaction id, debit account, credit account, minor units."""
+
+Call = tuple[UUID, str, str, int]
+"""The same, parsed."""
+
+Answer = tuple[str, str]
+"""Transaction id and what the function said."""
 
 
 async def main(
     database_url: str,
     connections: int,
-    calls: list[tuple[str, str, str, int]],
+    calls: list[Order],
     postgres: int | None,
     broker: int | None,
 ) -> dict[str, Any]:
     """Make all calls; give the seconds, what they answered, and the CPU that they took."""
-    asked: list[Call] = [(UUID(id_), debit, credit, minor) for id_, debit, credit, minor in calls]
-    opened: list[Any] = [await asyncpg.connect(database_url) for _ in range(connections)]
-    for connection in opened:
-        await connection.prepare(CALL)
+    opened = await _opened(database_url, connections)
+    asked = iter([_parsed(call) for call in calls])
     processes = Processes(os.getpid(), postgres, broker)
-    told: list[tuple[str, str]] = []
-    left = iter(asked)
-    tell({"ready": True})
     before, began = processes.usage(), time.perf_counter()
-    await asyncio.gather(*(_caller(database_url, one, left, told) for one in opened))
+    told = await _answers(database_url, opened, asked)
     seconds, after = time.perf_counter() - began, processes.usage()
     return {
-        "payments": len(asked),
+        "payments": len(calls),
         "seconds": round(seconds, 4),
-        "per_second": round(len(asked) / seconds, 1),
+        "per_second": round(len(calls) / seconds, 1),
         "told": told,
-        "cpu_us_per_payment": after.per_payment_us(before, len(asked)),
+        "cpu_us_per_payment": after.per_payment_us(before, len(calls)),
         "peak_memory_bytes": peak_memory_bytes(os.getpid()),
     }
 
 
+async def called(database_url: str, connections: int, calls: Sequence[Order]) -> list[Answer]:
+    """Make all calls in this process; give the answers."""
+    opened = await _opened(database_url, connections)
+    return await _answers(database_url, opened, iter([_parsed(call) for call in calls]))
+
+
+def _parsed(call: Order) -> Call:
+    id_, debit, credit, minor = call
+    return UUID(id_), debit, credit, minor
+
+
+async def _opened(database_url: str, connections: int) -> list[Any]:
+    opened: list[Any] = [await asyncpg.connect(database_url) for _ in range(connections)]
+    for connection in opened:
+        await connection.prepare(CALL)
+    return opened
+
+
+async def _answers(database_url: str, opened: list[Any], left: Iterator[Call]) -> list[Answer]:
+    told: list[Answer] = []
+    await asyncio.gather(*(_caller(database_url, one, left, told) for one in opened))
+    return told
+
+
 async def _caller(
-    database_url: str, connection: Any, left: Iterator[Call], told: list[tuple[str, str]]
+    database_url: str, connection: Any, left: Iterator[Call], told: list[Answer]
 ) -> None:
     current = connection
     for call in left:

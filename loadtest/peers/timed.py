@@ -11,15 +11,15 @@ from loadtest.child import CHILD_LIMIT_S, Child
 from loadtest.load.filling import fill
 from loadtest.load.transfers import load
 from loadtest.measure.drain import OutcomesEnd, drain
+from loadtest.peers.beds import Bed, Tour
 from loadtest.peers.books import FUNCTION, prove
 from loadtest.peers.orders import PARTITIONS, Order, orders
 from loadtest.peers.systems import PRODUCT, System
-from loadtest.peers.testbed import Testbed, Tour
 from loadtest.proof.books import prove_load
 from loadtest.sample import SEED
 
 
-async def drained(tour: Tour, bed: Testbed) -> dict[str, Any]:
+async def drained(tour: Tour, bed: Bed) -> dict[str, Any]:
     """Fill the topic, start the system, time it to its last outcome; prove its books."""
     plan, case = tour.plan, bed.site
     payments = bed.system.payments(plan.payments)

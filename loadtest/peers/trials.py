@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 from loadtest.errors import LoadTestError
 from loadtest.load.filling import fill
 from loadtest.measure.drain import OutcomesEnd
+from loadtest.peers.beds import SESSION_TIMEOUT_S, Bed, Tour
 from loadtest.peers.books import postings
 from loadtest.peers.demonstrations import (
     RESTARTS_MAX,
@@ -36,7 +37,6 @@ from loadtest.peers.listener import Listener
 from loadtest.peers.orders import PARTITIONS
 from loadtest.peers.seen import Seen, of_answers
 from loadtest.peers.systems import PRODUCT
-from loadtest.peers.testbed import SESSION_TIMEOUT_S, Testbed, Tour
 
 HEAR_MS: Final = 20
 LAST_HEAR_MS: Final = 300
@@ -45,7 +45,7 @@ QUIET_LIMIT_S: Final = 10.0 + SESSION_TIMEOUT_S
 
 SKIP_LIMIT_S: Final = 3.0 * SESSION_TIMEOUT_S
 SKIP_PAUSE_S: Final = 0.2
-WORDS_SHOWN_MAX: Final = 200
+WORDS_SHOWN_MAX: Final = 80
 
 CUT: Final = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -53,7 +53,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 AND backend_type = 'client backend'"""
 
 
-async def tried(tour: Tour, bed: Testbed) -> dict[str, Seen]:
+async def tried(tour: Tour, bed: Bed) -> dict[str, Seen]:
     """Show all demonstrations on a system that has worked off its load; give them by name."""
     plan, case = tour.plan, bed.site
     struck = STRUCK_PRODUCT if bed.system.name == PRODUCT else STRUCK
@@ -78,7 +78,7 @@ class Stage:
     """Shows demonstrations on one system, one after another."""
 
     def __init__(
-        self, bed: Testbed, connection: Any, listener: Listener, dead_letters: OutcomesEnd
+        self, bed: Bed, connection: Any, listener: Listener, dead_letters: OutcomesEnd
     ) -> None:
         self._bed = bed
         self._connection = connection
@@ -155,14 +155,14 @@ class Stage:
         return False
 
 
-def last_words(bed: Testbed) -> str:
+def last_words(bed: Bed) -> str:
     """Give the last error that a system's log names."""
     lines = bed.runner.log.read_text(errors="replace").splitlines()
     errors = [line for line in lines if "Error" in line or "Exception" in line]
     return (errors or lines or ["it said nothing"])[-1].strip()[:WORDS_SHOWN_MAX]
 
 
-async def skip(bed: Testbed) -> None:
+async def skip(bed: Bed) -> None:
     """Set a group that has no member behind all messages, as an operator would."""
     partitions = [TopicPartition(bed.commands, number) for number in range(PARTITIONS)]
     member = AIOKafkaConsumer(

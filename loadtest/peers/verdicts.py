@@ -10,6 +10,7 @@ from loadtest.peers.seen import Seen
 from loadtest.peers.systems import System
 
 NOT_SHOWN: Final = "-"
+CALLER: Final = "caller asks again"
 DEMONSTRATED: Final = {
     "repeats": "the same again",
     "conflicts": "the same id, another amount",
@@ -36,6 +37,8 @@ def words_of(system: System, trials: Mapping[str, Seen], proof: str) -> dict[str
     found = {
         name: judge(trials[name]) if name in trials else NOT_SHOWN for name, judge in judged.items()
     }
+    if system.is_called and "cut" in trials and trials["cut"].unanswered:
+        found["cut"] = CALLER
     return found | {"outcomes": _outcomes(system, trials), "proof": proof}
 
 
@@ -80,7 +83,7 @@ def _cut(seen: Seen) -> str:
 def _killed(seen: Seen) -> str:
     if _is_stuck(seen):
         return _silent(seen)
-    return "caller asks again" if seen.lost_unless_asked_again else _cut(seen)
+    return CALLER if seen.lost_unless_asked_again else _cut(seen)
 
 
 def _outcomes(system: System, trials: Mapping[str, Seen]) -> str:
@@ -184,5 +187,5 @@ def _books_gaps(seen: Seen) -> Iterator[str]:
 
 
 def _untold(seen: Seen) -> str:
-    ended = f"it ended {seen.endings} times ({seen.said}); " if seen.endings else ""
-    return f"{ended}{seen.unanswered:,} of {seen.asked:,} got no answer"
+    ended = f"it ended {seen.endings} times ({seen.said}) and was left so; "
+    return f"{ended if _is_stuck(seen) else ''}{seen.unanswered:,} of {seen.asked:,} got no answer"

@@ -4,8 +4,10 @@ import io
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from loadtest.__main__ import cli
 from loadtest.peers.figures import habits, speeds, summed_up
 from loadtest.peers.systems import NAMES, SYSTEMS, chosen, in_turn
 from loadtest.peers.verdicts import DEMONSTRATED
@@ -114,6 +116,14 @@ def test_systems_are_chosen_by_name() -> None:
         chosen("product,kafka")
     with pytest.raises(ValueError, match="nothing is none of"):
         chosen(" ,")
+
+
+def test_a_system_that_is_none_is_a_wrong_word() -> None:
+    """The command line names those that there are, with the status of a wrong word."""
+    done = CliRunner().invoke(cli, ["peers", "--only", "kafka"])
+
+    assert done.exit_code == 2
+    assert "kafka is none of product, naive, faust, quix, sql8, sql32" in done.output
 
 
 def test_each_round_begins_with_another_system() -> None:

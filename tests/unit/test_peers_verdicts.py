@@ -22,6 +22,10 @@ NO_JSON = (
     "a message that is no JSON: it ended (JSONDecodeError), and nothing keeps the message, "
     "and nobody is told"
 )
+UNANSWERED = (
+    "the same message again: it ended 4 times (UniqueViolationError) and was left so; "
+    "100 of 100 got no answer"
+)
 CUT = (
     "database connections cut three times: 24 of 1,000 were never posted "
     "(its caller has an error, and must ask again)"
@@ -126,7 +130,7 @@ def test_every_gap_is_a_sentence() -> None:
     }
 
     assert gaps_of(NAIVE, trials) == [
-        "the same message again: it ended 4 times (UniqueViolationError); 100 of 100 got no answer",
+        UNANSWERED,
         "a known id with another amount: 10 of 10 were told 'posted'",
         "a payment without funds: 10 of 10 were posted",
         NO_JSON,
@@ -145,6 +149,7 @@ def test_what_callers_must_do_themselves_is_said() -> None:
         "killed": seen(1000, {"repeat": 300, "posted": 700}, lost_unless_asked_again=700),
     }
 
+    assert {words_of(CALLED, trials, "none")[name] for name in trials} == {"caller asks again"}
     assert gaps_of(CALLED, trials)[:2] == [
         CUT,
         "kill -9 in the middle: 700 of 1,000 were not posted until a caller asked for them again",

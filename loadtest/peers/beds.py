@@ -53,7 +53,7 @@ class Runner(Drainer, Protocol):
         """Ask it to end; give its exit status, None if it never ran."""
 
 
-class Testbed(NamedTuple):
+class Bed(NamedTuple):
     """A system that reads Kafka, where it works. `mark` is in its log once it reads."""
 
     system: System
@@ -99,7 +99,7 @@ class Tour(NamedTuple):
 
 
 @asynccontextmanager
-async def testbed(tour: Tour, system: System, title: str) -> AsyncIterator[Testbed]:
+async def bed_for(tour: Tour, system: System, title: str) -> AsyncIterator[Bed]:
     """Make all that a system needs; end it and remove what was made when it is over."""
     accounts, folder = tour.plan.accounts, tour.folder / title
     template = tour.template if system.name == PRODUCT else None
@@ -118,14 +118,14 @@ async def testbed(tour: Tour, system: System, title: str) -> AsyncIterator[Testb
                     await site.remove_topics(case, system.leaves)
 
 
-def _product(system: System, case: Site, folder: Path) -> Testbed:
+def _product(system: System, case: Site, folder: Path) -> Bed:
     environment_ = {**case.environment, "PROCESSOR_SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S)}
     worker = MeasuredWorker(folder, environment_)
     group = case.environment[site.CONSUMER_GROUP]
-    return Testbed(system, case, worker, LEDGER, group, FIRST_READ_MARK)
+    return Bed(system, case, worker, LEDGER, group, FIRST_READ_MARK)
 
 
-def _service(system: System, case: Site, folder: Path) -> Testbed:
+def _service(system: System, case: Site, folder: Path) -> Bed:
     commands = case.topic(COMMANDS)
     group = group_of(commands) if system.name == "naive" else f"{case.prefix}{system.name}"
     needs = {
@@ -137,7 +137,7 @@ def _service(system: System, case: Site, folder: Path) -> Testbed:
         "session_timeout_s": SESSION_TIMEOUT_S,
     }
     service = Service(_program(system), folder, needs)
-    return Testbed(system, case, service, PLAIN, group, FIRST_MESSAGE.encode())
+    return Bed(system, case, service, PLAIN, group, FIRST_MESSAGE.encode())
 
 
 def _program(system: System) -> list[str]:
