@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -29,6 +29,7 @@ SESSION_TIMEOUT_S: Final = 6
 """The shortest that brokers allow unless told: a killed process's partitions wait that long."""
 
 ACCOUNTS_MAX: Final = 10_000
+PROGRESS_EVERY_S: Final = 5.0
 SERVICES: Final = Path(__file__).parent
 
 
@@ -92,6 +93,18 @@ class Tour(NamedTuple):
     def print(self, line: str) -> None:
         """Print a line with the seconds since the beginning."""
         self.console.print(f"[{time.monotonic() - self.began:6.1f} s] {line}", markup=False)
+
+    def progress(self, system: System) -> Callable[[int, float], None]:
+        """Give what prints a line every few seconds while a backlog is worked off."""
+        next_at = PROGRESS_EVERY_S
+
+        def show(done: int, passed_s: float) -> None:
+            nonlocal next_at
+            if passed_s >= next_at:
+                next_at = passed_s + PROGRESS_EVERY_S
+                self.print(f"    {system.name}: {done:,} answered, {done / passed_s:,.0f}/s")
+
+        return show
 
     def told(self, system: System, name: str, seen: Seen) -> None:
         """Print what came of a demonstration."""

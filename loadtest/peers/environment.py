@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ FOLDER: Final = CHECKOUT / "build" / "peers-venv"
 LOCK: Final = CHECKOUT / "requirements" / "peers.txt"
 SETUP: Final = CHECKOUT / "deploy" / "setup.sh"
 SETUP_LIMIT_S: Final = 600.0
+PACKAGES: Final = ("quixstreams", "confluent-kafka", "psycopg2-binary")
 COMPLAINT_SHOWN_MAX: Final = 300
 
 
@@ -44,6 +46,12 @@ def made(console: Console, folder: Path = FOLDER) -> str:
         _install(folder, console)
         _mark(folder).write_text(_wanted(), encoding="ascii")
     return str(folder / "bin" / "python")
+
+
+def versions() -> dict[str, str]:
+    """Give the versions that are locked of what matters."""
+    locked = LOCK.read_text(encoding="utf-8")
+    return dict(re.findall(rf"^({'|'.join(PACKAGES)})==(\S+)", locked, flags=re.MULTILINE))
 
 
 def _install(folder: Path, console: Console) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
+from loadtest.bench.run import BUSY_PERCENT_MAX
 from loadtest.ground import Ground
 from loadtest.load.accounts import funded
 from loadtest.measure.session import CHECKOUT, ground_of, head, screen, write_result
@@ -67,6 +68,10 @@ def peers(plan: Plan, result: Path) -> int:
 async def _measure(plan: Plan, ground: Ground, folder: Path, console: Console) -> Found:
     await ground.refuse_unless_for_tests()
     begun = await head(ground, folder, outcome_acks="all")
+    begun["versions"] |= environment.versions()
+    busy = begun["machine"]["busy_before_percent"]
+    if busy > BUSY_PERCENT_MAX:
+        console.print(f"others keep {busy:.0f} % of this machine busy: no figures to judge by")
     async with AsyncExitStack() as stack:
         template = None
         if any(system.name == PRODUCT for system in plan.systems):

@@ -14,16 +14,19 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     What came of `asked` orders, by what a reader of the outcomes was told and by the books.
 
     `answers` counts what was told, `unanswered` those that were told nothing, `told_again` outcomes
-    beyond one for each. `lost` should have been posted and were not, `moved_twice` are postings
-    beyond one for each, `uncovered` were posted and should not have been. `unexplained` counts
-    balances that nothing written explains. `endings` is how often the process ended by itself, and
-    `said` its last words then. `back_after_s`: from a cut or a kill to the next answer.
+    beyond one for each, and `told_otherwise` those among them that differ from the others.
+    `lost` should have been posted and were not, `moved_twice` are postings beyond one for each,
+    `uncovered` were posted and should not have been; `unexplained` counts balances that nothing
+    written explains. `lost_unless_asked_again` were posted once a caller asked for all of them
+    again. `endings` is how often the process ended by itself, `said` its last words the first time;
+    `back_after_s` the time from a kill to the next answer.
     """
 
     asked: int
     answers: dict[str, int]
     unanswered: int = 0
     told_again: int = 0
+    told_otherwise: int = 0
     lost: int = 0
     moved_twice: int = 0
     uncovered: int = 0
@@ -52,11 +55,13 @@ def of_answers(
     `told` are the outcomes that came, `posted` how often each id stands in the books.
     """
     answered = Counter(str(one.get("transaction_id")) for one in told)
+    different = {(str(one.get("transaction_id")), repr(sorted(one.items()))) for one in told}
     return Seen(
         asked=len(wanted),
         answers=dict(Counter(map(word_of, told))),
         unanswered=len(wanted.keys() - answered.keys()),
         told_again=sum(times - 1 for times in answered.values()),
+        told_otherwise=len(different) - len(answered),
         lost=sum(should and not posted.get(id_) for id_, should in wanted.items()),
         moved_twice=sum(max(0, posted.get(id_, 0) - 1) for id_ in wanted),
         uncovered=sum(bool(posted.get(id_)) for id_, should in wanted.items() if not should),
@@ -69,6 +74,7 @@ def line_of(seen: Seen) -> str:
     counts = {
         "unanswered": seen.unanswered,
         "told again": seen.told_again,
+        "told otherwise": seen.told_otherwise,
         "never posted": seen.lost,
         "posted twice": seen.moved_twice,
         "posted without funds": seen.uncovered,

@@ -33,7 +33,7 @@ async def drained(tour: Tour, bed: Bed) -> dict[str, Any]:
             tour.ground.beside,
             payments,
             payments,
-            lambda _, __: None,
+            tour.progress(bed.system),
             bed.mark,
         )
         events = await outcomes.end()

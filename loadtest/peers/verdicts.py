@@ -91,7 +91,9 @@ def _outcomes(system: System, trials: Mapping[str, Seen]) -> str:
         return "to its caller"
     if not trials:
         return NOT_SHOWN
-    return "not each" if any(seen.unanswered for seen in trials.values()) else "each"
+    # Where it stands still its next outcome is missing anyway: that has a word of its own.
+    untold = any(seen.unanswered and not _is_stuck(seen) for seen in trials.values())
+    return "not each" if untold else "each"
 
 
 def _silent(seen: Seen) -> str:
@@ -184,6 +186,8 @@ def _books_gaps(seen: Seen) -> Iterator[str]:
         yield f"{seen.moved_twice:,} postings too many"
     if seen.unexplained:
         yield f"{seen.unexplained:,} balances that nothing written explains"
+    if seen.told_otherwise:
+        yield f"{seen.told_otherwise:,} outcomes that came again said something else"
 
 
 def _untold(seen: Seen) -> str:

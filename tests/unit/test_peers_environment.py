@@ -48,6 +48,12 @@ def test_an_environment_is_made_once_for_each_lock(
     assert python.lstat().st_mtime_ns != made_at
 
 
+def test_the_versions_are_those_of_the_lock() -> None:
+    """The result says what was measured."""
+    assert set(environment.versions()) == set(environment.PACKAGES)
+    assert environment.versions()["quixstreams"].startswith("3.")
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

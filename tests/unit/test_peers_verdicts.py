@@ -53,14 +53,16 @@ def test_answers_are_counted_against_the_books() -> None:
         {"transaction_id": "told", "outcome": "posted", "repeat": True, "reason": None},
         {"transaction_id": "twice", "outcome": "posted"},
         {"transaction_id": "twice", "outcome": "posted"},
+        {"outcome": "posted", "transaction_id": "twice", "event_id": "another"},
         {"transaction_id": "refused", "outcome": "rejected", "reason": "insufficient_funds"},
     ]
 
     assert of_answers(wanted, told, {"told": 1, "silent": 1, "twice": 3, "refused": 1}) == Seen(
         asked=5,
-        answers={"posted, repeat": 1, "posted": 2, "rejected: insufficient_funds": 1},
+        answers={"posted, repeat": 1, "posted": 3, "rejected: insufficient_funds": 1},
         unanswered=2,
-        told_again=1,
+        told_again=2,
+        told_otherwise=1,
         lost=1,
         moved_twice=2,
         uncovered=1,
@@ -115,6 +117,8 @@ def test_outcomes_that_are_missing_are_said() -> None:
     untold = FLAWLESS | {"cut": seen(1000, unanswered=1)}
     assert words_of(NAIVE, untold, "none")["outcomes"] == "not each"
     assert words_of(NAIVE, FLAWLESS, "none")["outcomes"] == "each"
+    stuck = FLAWLESS | {"no_json": seen(answers={}, unanswered=10, endings=GIVEN_UP)}
+    assert words_of(NAIVE, stuck, "none")["outcomes"] == "each"
     assert words_of(CALLED, FLAWLESS, "none")["outcomes"] == "to its caller"
 
 
@@ -126,7 +130,7 @@ def test_every_gap_is_a_sentence() -> None:
         "uncovered": seen(uncovered=10),
         "no_json": seen(endings=1, said="JSONDecodeError"),
         "cut": seen(1000, lost=2, unanswered=3),
-        "killed": seen(1000, moved_twice=4, unexplained=6),
+        "killed": seen(1000, moved_twice=4, unexplained=6, told_otherwise=5),
     }
 
     assert gaps_of(NAIVE, trials) == [
@@ -138,6 +142,7 @@ def test_every_gap_is_a_sentence() -> None:
         "database connections cut three times: 1 of 1,000 were posted, and nobody was told",
         "kill -9 in the middle: 4 postings too many",
         "kill -9 in the middle: 6 balances that nothing written explains",
+        "kill -9 in the middle: 5 outcomes that came again said something else",
         *NAIVE.lacks,
     ]
 
