@@ -72,7 +72,7 @@ def speeds(systems: Sequence[System], figures: Mapping[str, Mapping[str, Any]]) 
     drawn.add_column("system")
     for column in (
         "payments/s",
-        "product is",
+        "product is\ntimes as fast",
         "its CPU\nµs/payment",
         "PostgreSQL\nµs/payment",
         "broker\nµs/payment",
@@ -86,7 +86,7 @@ def speeds(systems: Sequence[System], figures: Mapping[str, Mapping[str, Any]]) 
         drawn.add_row(
             system.title,
             "void" if found["per_second"] is None else f"{found['per_second']:,.0f}",
-            "-" if times is None or system.name == PRODUCT else f"{times:,.1f} times\nas fast",
+            "-" if times is None or system.name == PRODUCT else f"{times:,.1f}",
             *(_shown(found[f"{name}_cpu_us"]) for name in ("own", "postgres", "broker")),
             _shown(found["memory_mib"]),
             _shown(found["payments"]),

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import textwrap
 import time
 from contextlib import suppress
 from typing import Any, Final
@@ -46,6 +48,9 @@ QUIET_LIMIT_S: Final = 10.0 + SESSION_TIMEOUT_S
 SKIP_LIMIT_S: Final = 3.0 * SESSION_TIMEOUT_S
 SKIP_PAUSE_S: Final = 0.2
 WORDS_SHOWN_MAX: Final = 80
+ERROR: Final = re.compile(r"(?:\w+\.)*(\w+(?:Error|Exception)\b)")
+"""How the last line of a traceback begins."""
+
 
 CUT: Final = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -150,16 +155,17 @@ class Stage:
         try:
             self._bed.runner.check()
         except LoadTestError:
-            self._endings.append(last_words(self._bed))
+            self._endings.append(last_words(self._bed.runner.log.read_text(errors="replace")))
             return True
         return False
 
 
-def last_words(bed: Bed) -> str:
-    """Give the last error that a system's log names."""
-    lines = bed.runner.log.read_text(errors="replace").splitlines()
-    errors = [line for line in lines if "Error" in line or "Exception" in line]
-    return (errors or lines or ["it said nothing"])[-1].strip()[:WORDS_SHOWN_MAX]
+def last_words(log: str) -> str:
+    """Give the last error that a log names, without the module that it comes from."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if ERROR.match(line)]
+    said = ERROR.sub(r"\1", errors[-1]) if errors else (lines or ["it said nothing"])[-1]
+    return textwrap.shorten(said, WORDS_SHOWN_MAX, placeholder=" …")
 
 
 async def skip(bed: Bed) -> None:

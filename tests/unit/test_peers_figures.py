@@ -84,7 +84,7 @@ def test_the_table_shows_how_many_times_as_fast_the_product_is() -> None:
 
     assert cells(lines, "naive consumer")[1:] == [
         "800",
-        "20.0 times",
+        "20.0",
         "800",
         "20.0",
         "-",

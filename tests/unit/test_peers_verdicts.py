@@ -5,6 +5,7 @@ import pytest
 from loadtest.peers.demonstrations import RESTARTS_MAX
 from loadtest.peers.seen import Seen, line_of, of_answers
 from loadtest.peers.systems import NAMES, SYSTEMS, System
+from loadtest.peers.trials import last_words
 from loadtest.peers.verdicts import DEMONSTRATED, gaps_of, words_of
 
 NAIVE = next(system for system in SYSTEMS if system.name == "naive")
@@ -174,3 +175,18 @@ def test_every_system_says_what_it_is() -> None:
     assert len(set(NAMES)) == len(SYSTEMS)
     assert [system.name for system in SYSTEMS if not system.lacks] == ["product"]
     assert all(system.what for system in SYSTEMS)
+
+
+def test_the_last_words_are_the_last_error_that_a_log_names() -> None:
+    """People read what went wrong, not where in which package, and no half words."""
+    log = (
+        "Traceback (most recent call last):\n  raise Error(x)\n"
+        "asyncpg.exceptions.UniqueViolationError: duplicate key value violates unique constraint "
+        '"payments_pkey" of a table\nDETAIL:  Key (transaction_id)=(7) already exists.\n\n'
+    )
+
+    assert last_words(log) == (
+        "UniqueViolationError: duplicate key value violates unique constraint …"
+    )
+    assert last_words("killed\n\n") == "killed"
+    assert last_words("") == "it said nothing"
