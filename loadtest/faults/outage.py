@@ -7,8 +7,11 @@ from typing import Final, Protocol
 
 from loadtest.faults.recovery import Mark
 
-CATCH_UP_S: Final = 10.0
-"""How long after it is back a broker may be too slow for what waited meanwhile."""
+CATCH_UP_S: Final = 30.0
+"""
+How long a broker that is back may be slow: it has to take what waited, and its compiler is as busy
+as in any broker that has just started.
+"""
 
 
 class Told(Protocol):

@@ -59,6 +59,23 @@ kind = "kill_worker"
 worker = 1
 back_after_s = 0.5
 """
+EVERYTHING = [
+    ("kill_worker", "worker = 1\nback_after_s = 2"),
+    ("freeze_worker", "worker = 2\nfor_s = 4"),
+    ("stop_worker", "worker = 1"),
+    ("start_worker", "worker = 1"),
+    ("restart_broker", "how = 'stop'"),
+    ("restart_broker", "how = 'kill'\nback_after_s = 1"),
+    ("restart_postgres", "how = 'fast'"),
+    ("restart_postgres", "how = 'immediate'"),
+    ("slow_postgres", "latency_ms = 30\nfor_s = 4"),
+    ("slow_kafka", "latency_ms = 30\nfor_s = 4"),
+    ("cut_postgres", "for_s = 4"),
+    ("cut_kafka", "for_s = 4"),
+    ("cut_postgres", "how = 'black_hole'\nfor_s = 6"),
+    ("cut_kafka", "how = 'black_hole'\nfor_s = 6"),
+]
+EVERY_S = 15
 FROZEN = """
 [[faults]]
 at_s = 5.5
@@ -183,6 +200,53 @@ def test_a_killed_worker_is_started_again_and_nothing_is_lost(
     assert written["figures"]["recovery_worst_s"] == mark["recovered_s"]
     assert "worker 1 killed" in done.stdout
     assert "session timeout of the workers: 2.5 s" in done.stdout
+
+
+@pytest.mark.long
+def test_whatever_befalls_a_run_nothing_is_lost(tmp_path: Path) -> None:
+    """Every kind of fault, one after another, on servers of its own and through the proxy."""
+    profile, result = tmp_path / "everything.toml", tmp_path / "everything.json"
+    seconds = EVERY_S * (len(EVERYTHING) + 1)
+    head = f'title = "all"\nworkers = 2\n[[stages]]\nseconds = {seconds}\nper_second = 200\n'
+    faults = [
+        f"[[faults]]\nat_s = {EVERY_S * number}\nkind = '{kind}'\n{more}\n"
+        for number, (kind, more) in enumerate(EVERYTHING, start=1)
+    ]
+    profile.write_text(head + "".join(faults))
+
+    words = [sys.executable, "-m", "loadtest", "run", str(profile), "--result", str(result)]
+    done = subprocess.run(
+        words, cwd=CHECKOUT, env=plain(**SOON_GIVEN_UP), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode in {0, 3}, done.stdout + done.stderr  # 3: this machine was busy
+    written = json.loads(result.read_text())
+    assert written["proof"]["lines"] == []
+    assert written["counts"]["sent"] == written["counts"]["read"] == seconds * 200
+    assert len(written["marks"]) == len(EVERYTHING)
+    waited = [
+        max(one["waiting_ms"] for one in written["series"] if 0 < one["at_s"] - mark["at_s"] < 12)
+        for mark in written["marks"]
+    ]
+    # Nothing is answered while a server is away or cut off, and for half as long for a worker.
+    hurt = dict(zip([kind for kind, _ in EVERYTHING], waited, strict=True))
+    assert {kind for kind, most_ms in hurt.items() if most_ms > 1_000} >= {
+        "kill_worker",
+        "freeze_worker",
+        "restart_broker",
+        "restart_postgres",
+        "cut_postgres",
+        "cut_kafka",
+    }
+    assert written["processes"].keys() == {
+        "worker-1",
+        "worker-2",
+        "sender",
+        "reader",
+        "postgres",
+        "broker",
+        "proxy",
+    }
 
 
 def test_interrupted_it_ends_in_order_and_still_reports(
