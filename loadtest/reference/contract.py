@@ -53,6 +53,7 @@ OWN_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "day.close": ({"business_date"}, {"next_date"}),
 }
 INTERNAL = {"hold.expire", "tariff.set", "tariff.end", "limit.set", "limit.end", "day.close"}
+OF_CHANNELS = OWN_FIELDS.keys() - INTERNAL
 DATED = {"deposit", "withdrawal", "transfer", "payment", "reversal", "refund", "journal"}
 DATED |= {"fx.transfer", "hold.capture"}
 """Types that may ask for a value date."""
@@ -144,7 +145,7 @@ def read(
         return Fault("not_json", WHOLE)
     if not isinstance(found, dict):
         return Fault("schema", WHOLE)
-    return _read(found, digits, INTERNAL if is_internal else OWN_FIELDS.keys() - INTERNAL)
+    return _read(found, digits, INTERNAL if is_internal else OF_CHANNELS)
 
 
 def _read(
@@ -176,7 +177,8 @@ def _faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) -> Ite
         check = CHECKS.get(field)
         if check is not None and not check(value, digits):
             yield f"/{field}"
-    yield from days.faults(found)
+    if type_ == "day.close":
+        yield from days.faults(found)
     for field in _unfit_amounts(found, digits):
         yield f"/{field}"
     yield from _own_faults(found, type_, digits)
@@ -205,8 +207,8 @@ def _own_faults(found: dict[str, Any], type_: str, digits: Mapping[str, int]) ->
 
 def _unfit_amounts(found: Mapping[str, Any], digits: Mapping[str, int]) -> Iterator[str]:
     """Name fields with more digits than the currency has, or beyond the bound."""
-    for field, of in AMOUNTS.items():
-        places, amount = digits.get(str(found.get(of))), found.get(field)
+    for field in AMOUNTS.keys() & found.keys():
+        places, amount = digits.get(str(found.get(AMOUNTS[field]))), found[field]
         if places is not None and _amount_form(amount, digits):
             minor = minor_of(str(amount), places)
             if minor is None or minor > AMOUNT_MINOR_MAX:
@@ -372,10 +374,10 @@ def _content(found: dict[str, Any], digits: Mapping[str, int]) -> dict[str, Any]
 def _canonical(found: Mapping[str, Any], digits: Mapping[str, int]) -> dict[str, str]:
     """Write amounts with exactly the digits of their currency, numbers without needless zeros."""
     canonical = {"rate": bare(found["rate"])} if "rate" in found else {}
-    for field, of in AMOUNTS.items():
-        places = digits.get(found.get(of, ""))
-        if field in found and places is not None:
-            canonical[field] = major_of(minor_of(found[field], places) or 0, places)
-        elif field in found:
+    for field in AMOUNTS.keys() & found.keys():
+        places = digits.get(found.get(AMOUNTS[field], ""))
+        if places is None:
             canonical[field] = bare(found[field])
+        else:
+            canonical[field] = major_of(minor_of(found[field], places) or 0, places)
     return canonical

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from loadtest.reference.answer import Answer
@@ -60,6 +61,7 @@ def shown_of(content: Asked) -> dict[str, Any]:
     return {"business_date": str(day), "next_date": following}
 
 
+@lru_cache(maxsize=1024)
 def today(now_us: int) -> date:
     """Give the UTC date of a moment."""
     return (EPOCH + timedelta(microseconds=now_us)).date()

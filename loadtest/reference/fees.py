@@ -126,6 +126,8 @@ def fees_of(
 ) -> list[Fee]:
     """Say what a command costs; each side is given with the minor units that it gives or gets."""
     found: list[Fee] = []
+    if not books.tariffs:
+        return found
     for payer, (name, minor) in (("debit", debit), ("credit", credit)):
         account = books.account(name)
         assert account is not None, "both sides exist"

@@ -126,8 +126,10 @@ def _answer(asked: Asked, reason: str | None) -> Answer:
 
 def _spending(books: Books, asked: Asked, taken: Iterable[Taken]) -> dict[Subject, int]:
     """Sum up what is taken by whose spending it is, of those that a limit is in force for."""
-    taken = [(name, minor) for name, minor in taken if minor > 0 and not books.is_own(name)]
     sums: dict[Subject, int] = {}
+    if not books.limits:
+        return sums
+    taken = [(name, minor) for name, minor in taken if minor > 0 and not books.is_own(name)]
     for scope in SCOPES:
         for name, minor in taken:
             account = books.account(name)

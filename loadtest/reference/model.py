@@ -7,7 +7,7 @@ answer must have been.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import date
 from functools import partial
 from types import MappingProxyType
@@ -42,10 +42,16 @@ Rule = Callable[[Mapping[str, Any], str | None], Answer]
 
 
 class Books:
-    """The bank, re-decided. `digits` are the active currencies with their minor-unit digits."""
+    """
+    The bank, re-decided. `digits` are the active currencies with their minor-unit digits.
 
-    def __init__(self, digits: Mapping[str, int]) -> None:
+    `answers` are kept for what later commands refer to. Where it is known which ids those will
+    be, `referred` names them, and no more than theirs are kept.
+    """
+
+    def __init__(self, digits: Mapping[str, int], referred: Container[str] | None = None) -> None:
         self.digits = digits
+        self._referred = referred
         self.opened: dict[str, Account] = {}
         self.posted: dict[str, int] = {}
         self.answers: dict[str, Answer] = {}
@@ -57,16 +63,12 @@ class Books:
         self.spent: dict[tuple[date, limits.Subject], limits.Spent] = {}
         self.now_us = 0
         self.open_day: date | None = None
-
-    @property
-    def day(self) -> date:
-        """The business date of what is decided now."""
-        return self.open_day or days.today(self.now_us)
-
-    def decide(self, command: Command, decided_at_us: int) -> Answer:
-        """Answer a command whose id has not been answered, and remember the answer."""
-        expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
-        rules: dict[str, Rule] = {
+        self._own = {
+            f"{beginning}-{currency}": Account(currency, None, kind)
+            for beginning, kind in OWN.items()
+            for currency in digits
+        }
+        self._rules: dict[str, Rule] = {
             "account.open": self._open,
             "account.freeze": self._change,
             "account.unfreeze": self._change,
@@ -86,8 +88,17 @@ class Books:
             "limit.end": partial(limits.end_limit, self),
             "day.close": partial(days.close, self),
         }
+
+    @property
+    def day(self) -> date:
+        """The business date of what is decided now."""
+        return self.open_day or days.today(self.now_us)
+
+    def decide(self, command: Command, decided_at_us: int) -> Answer:
+        """Answer a command whose id has not been answered, and remember the answer."""
+        expired = command.valid_until_us is not None and decided_at_us > command.valid_until_us
         self.now_us = decided_at_us
-        rule = rules.get(command.content["type"], self._move)
+        rule = self._rules.get(command.content["type"], self._move)
         asked = command.content
         if command.amount_written is not None:
             asked = {**asked, "amount": command.amount_written}
@@ -95,19 +106,17 @@ class Books:
         answer = days.dated(asked, rule(asked, "expired" if expired else None), day)
         for entry in answer.entries:
             self.posted[entry.account] = entry.balance_after
-        self.answers[command.transaction_id] = answer
+        if self._referred is None or command.transaction_id in self._referred:
+            self.answers[command.transaction_id] = answer
         return answer
 
     def account(self, name: str) -> Account | None:
         """Find an account; the bank's own are there for every currency from the first moment."""
-        beginning, _, currency = name.rpartition("-")
-        if beginning in OWN and currency in self.digits:
-            return Account(currency, None, OWN[beginning])
-        return self.opened.get(name)
+        return self._own.get(name) or self.opened.get(name)
 
     def is_own(self, name: str) -> bool:
         """Say whether an account is there by itself."""
-        return name.rpartition("-")[0] in OWN and self.account(name) is not None
+        return name in self._own
 
     def _open(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         name, currency = asked["account"], asked["currency"]
