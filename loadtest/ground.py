@@ -60,9 +60,7 @@ class Ground:
     @asynccontextmanager
     async def case(self, title: str, template: str | None = None) -> AsyncIterator[Site]:
         """Make a database (a copy of `template`) and topics; remove both when the case is over."""
-        name = self.database(title)
-        prefix = f"{self.place.prefix}{self._run}.{title}."
-        case = self._site(name, prefix)
+        name, case = self.database(title), self.site(title)
         try:
             await self._make_database(name, template)
             await asyncio.to_thread(self._topics, case)
@@ -97,8 +95,9 @@ class Ground:
         """Name the database of a case."""
         return f"{self._run}-{title}"
 
-    def _site(self, database: str, prefix: str) -> Site:
-        url = self._url(database)
+    def site(self, title: str) -> Site:
+        """Name a case's database and topics, which are there while the case is."""
+        url, prefix = self._url(self.database(title)), f"{self.place.prefix}{self._run}.{title}."
         environment = {
             **self.place.environment,
             site.DATABASE_URL: url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,19 +29,26 @@ class Message(NamedTuple):
         return (self.partition, self.offset)
 
 
+def is_first(value: Mapping[str, Any]) -> bool:
+    """Say whether an outcome is the first and lasting answer to its id."""
+    return value.get("outcome") in DECIDED and not value["repeat"]
+
+
 def parsed(message: Message) -> dict[str, Any] | None:
     """Parse an event; None where it lacks what is needed to find its command and its place."""
     try:
-        value = orjson.loads(message.value or b"")
-        kinds: list[tuple[object, type]] = [
-            (value["source"]["topic"], str),
-            (value["source"]["partition"], int),
-            (value["source"]["offset"], int),
-            (value["event_id"], str),
-            (value.get("pointer", ""), str),
-        ]
-        if value.get("outcome") in DECIDED and not value["repeat"]:
-            kinds += [(value["ledger_sequence"], int), (value["decided_at"], str)]
-    except (ValueError, KeyError, TypeError):
+        value: dict[str, Any] = orjson.loads(message.value or b"")
+        source = value["source"]
+        fits = (
+            isinstance(source["topic"], str)
+            and isinstance(source["partition"], int)
+            and isinstance(source["offset"], int)
+            and isinstance(value["event_id"], str)
+            and isinstance(value.get("pointer", ""), str)
+        )
+        if is_first(value):
+            fits &= isinstance(value["ledger_sequence"], int)
+            fits &= isinstance(value["decided_at"], str)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return value if all(isinstance(one, kind) for one, kind in kinds) else None
+    return value if fits else None

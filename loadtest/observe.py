@@ -27,15 +27,19 @@ class ObservationError(LoadTestError):
     """What should stand in a topic could not be read in time; the message is one line."""
 
 
-def consumer(bootstrap_servers: str) -> Any:
-    """Make a consumer of committed records without a group: it only looks."""
+def consumer(bootstrap_servers: str, fetch_bytes_max: int = FETCH_BYTES_MAX) -> Any:
+    """
+    Make a consumer of committed records without a group: it only looks.
+
+    Of each partition at most `fetch_bytes_max` wait to be read.
+    """
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=FETCH_WAIT_MS,
-        max_partition_fetch_bytes=FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=fetch_bytes_max,
     )
 
 

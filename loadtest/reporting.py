@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import asyncpg
 
 from loadtest.errors import LoadTestError
 
 if TYPE_CHECKING:
+    from asyncpg.cursor import Cursor
+    from asyncpg.prepared_stmt import PreparedStatement
+
     Connection = asyncpg.Connection[asyncpg.Record]
 
 CONNECT_LIMIT_S = 15.0
@@ -57,6 +61,7 @@ class Entry(NamedTuple):
     balance_after: str
     booking_date: str
     value_date: str
+    ledger_sequence: int
 
 
 class Ledger(NamedTuple):
@@ -79,8 +84,24 @@ FROM reporting.payments"""
 
 ENTRIES = """
 SELECT transaction_id::text, line, account, direction, amount::text, currency,
-       balance_after::text, booking_date::text, value_date::text
+       balance_after::text, booking_date::text, value_date::text, ledger_sequence
 FROM reporting.entries"""
+
+
+RANGE = " WHERE ledger_sequence >= $1 AND ledger_sequence < $2"
+
+NEXT = """
+SELECT min(ledger_sequence)
+FROM (
+    SELECT ledger_sequence FROM reporting.payments
+    UNION ALL SELECT ledger_sequence FROM reporting.entries
+) AS row
+WHERE ledger_sequence >= $1"""
+
+WINDOW_SEQUENCES = 10_000
+BALANCES_AT_ONCE = 10_000
+PIECE_LIMIT_S = 60.0
+LEAST_SEQUENCE = -(2**63)
 
 
 @asynccontextmanager
@@ -106,6 +127,66 @@ async def read_ledger(database_url: str) -> Ledger:
             [Payment(*row) for row in await connection.fetch(PAYMENTS)],
             [Entry(*row) for row in await connection.fetch(ENTRIES)],
         )
+
+
+class LedgerReader:
+    """
+    The three views as they are at one moment, piece by piece; an async context.
+
+    Rows of payments and entries come in ranges of `ledger_sequence`, which the ledger has indexes
+    for, so nothing has to be sorted; the others in the order in which they lie.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._stack = AsyncExitStack()
+        self._turn = asyncio.Lock()
+        self._payments: PreparedStatement
+        self._entries: PreparedStatement
+        self._balances: Cursor
+        self._following: PreparedStatement
+        self._begin, self._end = LEAST_SEQUENCE, WINDOW_SEQUENCES
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(_connected(self._database_url))
+            await stack.enter_async_context(
+                connection.transaction(isolation="repeatable_read", readonly=True)
+            )
+            self._payments = await connection.prepare(PAYMENTS + RANGE)
+            self._entries = await connection.prepare(ENTRIES + RANGE)
+            self._balances = await connection.cursor(BALANCES)
+            self._following = await connection.prepare(NEXT)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def window(self) -> tuple[int, list[Payment], list[Entry]] | None:
+        """Give the next rows by `ledger_sequence` and where they end; None behind the last."""
+        async with self._turn:
+            payments, entries = await self._range()
+            if not payments and not entries:
+                following = await self._following.fetchval(self._end, timeout=PIECE_LIMIT_S)
+                if following is None:
+                    return None
+                self._end = following + WINDOW_SEQUENCES
+                payments, entries = await self._range()
+            end = self._begin = self._end
+            self._end += WINDOW_SEQUENCES
+        return end, list(map(Payment._make, payments)), list(map(Entry._make, entries))
+
+    async def _range(self) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
+        bounds = (self._begin, self._end)
+        payments = await self._payments.fetch(*bounds, timeout=PIECE_LIMIT_S)
+        return payments, await self._entries.fetch(*bounds, timeout=PIECE_LIMIT_S)
+
+    async def balances(self) -> list[Balance]:
+        """Give some more balances; none when all were given."""
+        async with self._turn:
+            rows = await self._balances.fetch(BALANCES_AT_ONCE, timeout=PIECE_LIMIT_S)
+        return list(map(Balance._make, rows))
 
 
 async def is_test_ledger(database_url: str) -> bool | None:

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import orjson
 from rich.console import Console
 
 from deploy.local import Stack
 from deploy.local.progress import jar_progress
 from loadtest import site
+from loadtest.currencies import active_digits
 from loadtest.lanes import COMMAND_TOPICS, Lanes
 from loadtest.observe import Watch, read_commands, read_topic
 from loadtest.processes import Command, Worker
@@ -33,7 +33,6 @@ from loadtest.summary import Summary, render
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RUNS = CHECKOUT / "build" / "run"
-CURRENCIES = CHECKOUT / "schemas" / "currencies.v1.json"
 OUTCOMES = "payments.outcomes.v1"
 DEAD_LETTERS = "payments.dead-letters.v1"
 TOPICS = (*COMMAND_TOPICS, OUTCOMES, DEAD_LETTERS)
@@ -208,17 +207,11 @@ async def _prove(place: Site, sample: Sample, published: Published) -> Proof:
     outcomes, _ = await read(place.topic(OUTCOMES))
     dead_letters, _ = await read(place.topic(DEAD_LETTERS))
     observed = Observed(commands, ends, outcomes, dead_letters, await reading)
-    return prove(lanes, _digits(), published, sample.expected, observed)
+    return prove(lanes, active_digits(), published, sample.expected, observed)
 
 
 def _lanes(place: Site, sample: Sample) -> Lanes:
     return Lanes(tuple(map(place.topic, COMMAND_TOPICS)), sample.partitions)
-
-
-def _digits() -> dict[str, int]:
-    """Read the active currencies and their minor-unit digits from the published list."""
-    found = orjson.loads(CURRENCIES.read_bytes())["currencies"]
-    return {code: currency["digits"] for code, currency in found.items()}
 
 
 def _check(title: str, fault: str, *, holds: bool) -> Check:

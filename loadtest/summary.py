@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from loadtest.proof.verdict import Check, Proof, Turnover
+from loadtest.proof.turnover import Turnover
+from loadtest.proof.verdict import Check, Proof
 
 FAULTS_SHOWN_MAX = 10
 LABEL_WIDTH = 40

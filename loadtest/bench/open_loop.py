@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 from loadtest.bench.cases import PARTITIONS, Bench
+from loadtest.ground import OUTCOMES
 from loadtest.load.drive import Load, drive
-from loadtest.load.prove import prove
+from loadtest.load.prove import prove_transfers
 from loadtest.load.schedule import Stage
 from loadtest.load.track import Track
-from loadtest.measure.drain import MeasuredWorker
+from loadtest.measure.drain import MeasuredWorker, OutcomesEnd
 from loadtest.sample import SEED
 from loadtest.site import Site
 
@@ -34,7 +35,9 @@ async def latency(bench: Bench, template: str) -> dict[str, Any]:
             found = await _send_and_read(bench, load, case, worker)
         finally:
             worker.stop()
-        bench.take("latency", await prove(case, load, found))
+        async with OutcomesEnd(case.bootstrap_servers, case.topic(OUTCOMES), PARTITIONS) as end:
+            events = await end.end() - found["delivered_again"]
+        bench.take("latency", await prove_transfers(case, load, found, events))
     p50, p99 = found["latency_p50_ms"], found["latency_p99_ms"]
     bench.print(f"  latency  median {p50} ms, 99th percentile {p99} ms")
     return found

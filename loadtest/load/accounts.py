@@ -16,6 +16,8 @@ from loadtest.traffic.population import openings
 from loadtest.traffic.shape import PLAIN, Traffic
 
 TITLE = "accounts"
+RECORDS_EACH = 2
+"""An account is opened and gets its funds."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Prove a load: each command answered once, and the ledger as the answers say."""
+"""Prove a load: all that was sent against the model, and what was known beforehand."""
 
 from __future__ import annotations
 
@@ -6,27 +6,57 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.ground import OUTCOMES
+import msgspec
+from rich.console import Console
+
+from loadtest.ground import Ground
+from loadtest.load.accounts import RECORDS_EACH, TITLE
 from loadtest.load.answers import KINDS, POSTED, REJECTED
 from loadtest.load.drive import Load
 from loadtest.load.transfers import load as written_again
-from loadtest.measure.drain import OutcomesEnd
-from loadtest.proof.books import Faults, prove_answers, prove_load
+from loadtest.proof.books import Faults, prove_load
+from loadtest.proof.prove import Proof
+from loadtest.proof.prove import prove as prove_against_the_model
 from loadtest.site import Site
 from loadtest.traffic.blocks import FIRST, Blocks
-from loadtest.traffic.population import opened
 
 
-async def prove(place: Site, load: Load, found: Mapping[str, Any]) -> Faults:
-    """Hold what a load's reader found, and the ledger, against what was sent."""
-    lines = answered_wrongly(found)
+async def prove(
+    ground: Ground, case: Site, load: Load, found: Mapping[str, Any], console: Console
+) -> Proof:
+    """
+    Prove what came of a load; `found` is what its sender and reader told.
+
+    The ledger of a load is a copy of one with accounts, whose topics are still there: so the proof
+    begins with the first opening, and takes nothing for granted.
+    """
+    sites = (ground.site(TITLE), case)
+    proof = await prove_against_the_model(sites, load.partitions, console)
     if load.traffic.is_plain:
-        faults = await _prove_transfers(place, load, found)
+        events = proof.checked["outcomes"] - RECORDS_EACH * load.accounts
+        known = list((await prove_transfers(case, load, found, events)).lines)
     else:
-        meant = meant_of(load, found["sent"])
-        lines += told_wrongly(found["outcomes"], meant)
-        beforehand = 2 * sum(1 for _ in opened(load.accounts, load.traffic))
-        faults = await prove_answers(place.database_url, found["outcomes"], beforehand)
+        known = answered_wrongly(found) + told_wrongly(
+            found["outcomes"], meant_of(load, found["sent"])
+        )
+    return msgspec.structs.replace(proof, lines=(*known, *proof.lines))
+
+
+async def prove_transfers(case: Site, load: Load, found: Mapping[str, Any], events: int) -> Faults:
+    """
+    Hold a load of plain transfers against what their seed leads to, without any model.
+
+    Each is posted, and every balance is known beforehand. `events` is how many outcomes there are,
+    each counted once.
+    """
+    lines = answered_wrongly(found)
+    others = found["read"] - found["outcomes"].get(POSTED, 0)
+    if others:
+        lines.append(f"{others:,} outcomes that are not {POSTED}")
+    wanted = written_again(
+        found["sent"], load.accounts, load.partitions, seed=load.seed, keep_records=False
+    )
+    faults = await prove_load(case.database_url, wanted, load.accounts, events)
     return Faults((*lines, *faults.lines))
 
 
@@ -60,17 +90,3 @@ def told_wrongly(outcomes: Mapping[str, int], meant: Mapping[str, int]) -> list[
         for kind, number in wanted.items()
         if found[kind] != number
     ]
-
-
-async def _prove_transfers(place: Site, load: Load, found: Mapping[str, Any]) -> Faults:
-    """Of plain transfers everything is known beforehand: each is posted, and every balance."""
-    wanted = written_again(
-        found["sent"], load.accounts, load.partitions, seed=load.seed, keep_records=False
-    )
-    others = found["read"] - found["outcomes"].get(POSTED, 0)
-    lines = [f"{others:,} outcomes that are not {POSTED}"] if others else []
-    topic = place.topic(OUTCOMES)
-    async with OutcomesEnd(place.bootstrap_servers, topic, load.partitions) as end:
-        events = await end.end() - found["delivered_again"]
-    faults = await prove_load(place.database_url, wanted, load.accounts, events)
-    return Faults((*lines, *faults.lines))

@@ -103,12 +103,11 @@ async def _measure(
                 "partitions of one that was killed or is frozen wait"
             )
         console.print("proving the books")
-        lines = (await prove(case, load, found)).lines
-    checked = {"commands": found["sent"], "outcomes": found["read"]}
+        proof = await prove(ground, case, load, found, console)
     apart = {name: found.pop(name) for name in ("outcomes", "histogram")}
     return begun | {
         "found": found | {"session_timeout_s": session_timeout_s},
-        "proof": {"holds": not lines, "lines": list(lines), "checked": checked},
+        "proof": proof.shown(),
         "started_at": course.started_at,
         "series": [row._asdict() for row in track.series],
         **apart,

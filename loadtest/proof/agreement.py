@@ -1,336 +1,257 @@
 """
 Hold what the product said and recorded against the reference model, command by command.
 
-Nothing is sampled: every record, event and row takes part. Each difference becomes one line that
-names its place.
+Nothing is sampled: every record, event and row takes part, and none is kept longer than needed. So
+a run of any length can be checked; memory grows by some 50 bytes a command, and by what the model
+must know of accounts and of ids that are referred to. Each difference becomes one line that names
+its place.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from typing import Any, NamedTuple
 
-from loadtest.lanes import Lanes, Position
-from loadtest.message import DECIDED, Message, parsed
-from loadtest.proof.views import First, view_differences
-from loadtest.reference import days, holds
-from loadtest.reference.answer import Answer
+from loadtest.message import Message, is_first
+from loadtest.proof import expected
+from loadtest.proof.again import Again, asked_again, referred
+from loadtest.proof.differences import Differences, Kind
+from loadtest.proof.evidence import Lane, Streams, Topics, Window, place_of
+from loadtest.proof.once import Once
+from loadtest.proof.told import Event, Told
+from loadtest.proof.turnover import Sums
+from loadtest.proof.views import First, Rows, balance_differences
 from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.model import Books
 from loadtest.reference.times import time_us
-from loadtest.reporting import Ledger
+from loadtest.reporting import Balance
 
-DIFFERENCES_KEPT_MAX = 1_000
 TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-ITS_OWN = ("event_id", "decided_at", "ledger_sequence")
-"""Fields of a first answer that the model takes from the event, for only the ledger knows them."""
-
-NO_ANSWER: dict[str, Any] = {
-    "type": None,
-    "repeat": False,
-    "differences": [],
-    "ledger_sequence": None,
-    "decided_at": None,
-    "amount": None,
-    "currency": None,
-    "debit_account": None,
-    "credit_account": None,
-}
 
 
-class Event(NamedTuple):
-    """An outcome or dead letter with its parsed value."""
+class Asked(NamedTuple):
+    """A command and the first answer that it was told."""
 
-    message: Message
-    value: dict[str, Any]
+    lane: Lane
+    offset: int
+    command: Command
+    event: Event
+
+
+Label = Callable[[Lane, int, str], None]
+"""Is told what came of each command of a lane by offset, in the words of `Record.expect`."""
 
 
 class Agreement:
     """
-    The comparison of one run. `differences` lists what does not agree.
+    The comparison of one ledger with the topics of the sites that fed it, one after another.
 
-    `commands` are all records of the command topics as read back, `digits` the active currencies.
+    `digits` are the active currencies. What is counted grows while `check` runs.
     """
 
     def __init__(
-        self, lanes: Lanes, commands: Iterable[Message], digits: Mapping[str, int]
+        self, digits: Mapping[str, int], sites: Sequence[Topics], label: Label | None = None
     ) -> None:
-        self.lanes = lanes
-        self.commands = {one.position: one for one in commands}
-        self.meanings = {
-            at: read(one.value, digits, is_internal=lanes.is_internal(at[0]))
-            for at, one in self.commands.items()
-        }
-        self.books = Books(digits)
-        self.digits = digits
-        self.outcomes: dict[Position, Event] = {}
-        self.dead_letters: dict[Position, Event] = {}
+        self.commands = 0
+        self.outcomes = 0
+        self.payments = 0
+        self.entries = 0
+        self.accounts = 0
         self.delivered_again = 0
-        self.firsts: dict[str, First] = {}
-        self.differences: list[str] = []
+        self.labels: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.differences = Differences()
+        self.sums = Sums()
+        self.books = Books(digits)
+        self._digits = digits
+        self._sites = sites
+        self._label = label
+        self._latest_sequence = -1
+        self._again = Again(Counter(), self.differences)
+        self._ids, self._outcome_ids, self._letter_ids = Once(), Once(), Once()
 
-    def check(
-        self, outcomes: Iterable[Message], dead_letters: Iterable[Message], ledger: Ledger
-    ) -> None:
-        """Compare everything with everything."""
-        self.outcomes = self._by_source("outcome", outcomes)
-        self.dead_letters = self._by_source("dead letter", dead_letters)
-        self._decide_again()
-        for position, meaning in self.meanings.items():
+    def check(self, windows: Iterable[Window], balances: Iterable[Balance]) -> None:
+        """Compare everything with everything; `windows` and `balances` are read once."""
+        self._look_ahead()
+        rows = Rows(windows, self._digits, self.sums, self.differences)
+        for number, site in enumerate(self._sites):
+            self._check_site(number, site, rows)
+        self._again.rest()
+        rows.rest()
+        self.payments, self.entries = rows.payments, rows.entries
+        self._check_balances(balances)
+        self._check_ids()
+
+    def _look_ahead(self) -> None:
+        """Find out which answers others will lean on, so that no more than those are kept."""
+        kept: set[str] = set()
+        counts: Counter[str] = Counter()
+        for site in self._sites:
+            commands = [site.commands(lane) for lane, end in site.ends.items() if end]
+            outcomes = [site.outcomes(partition) for partition in range(site.lanes.partitions)]
+            for stream in commands:
+                kept.update(referred(stream))
+            for stream in outcomes:
+                counts.update(asked_again(stream))
+        self.books = Books(self._digits, kept)
+        self._again = Again(counts, self.differences)
+
+    def _check_site(self, number: int, site: Topics, rows: Rows) -> None:
+        lanes = [Lane(number, site.lanes, lane, end) for lane, end in sorted(site.ends.items())]
+        elsewhere = frozenset(lane.number for lane in lanes if lane.end)
+        # The first lane of each partition looks at all events, also where it has no command.
+        read_by = [lane for lane in lanes if lane.end or not lane.is_internal]
+        begun = [(lane, Streams.of(site, lane.number)) for lane in read_by]
+        for sequence, _, asked in merge(*(self._answered(*one, elsewhere) for one in begun)):
+            self._decide_again(sequence, asked, rows)
+
+    def _answered(
+        self, lane: Lane, streams: Streams, elsewhere: frozenset[int]
+    ) -> Iterator[tuple[int, int, Asked]]:
+        """Give the first answers of a lane in order; the others are checked at once."""
+        found = self.differences
+        outcomes = Told("outcome", lane, streams.outcomes, elsewhere, self._outcome_ids, found)
+        letters = Told(
+            "dead letter", lane, streams.dead_letters, elsewhere, self._letter_ids, found
+        )
+        for message in streams.commands:
+            self.commands += 1
+            offset = message.offset
+            event, letter = outcomes.at(offset), letters.at(offset)
+            meaning = read(message.value, self._digits, is_internal=lane.is_internal)
+            if event is not None:
+                self._check_envelope(lane, message, "outcome", event)
+            if letter is not None:
+                self._check_envelope(lane, message, "dead letter", letter)
+            self._say(lane, offset, event, letter)
             if isinstance(meaning, Fault):
-                self._check_fault(position, meaning)
+                self._check_fault(lane, message, meaning, event, letter)
+                continue
+            if letter is not None:
+                self._differs(lane, offset, "is a valid command, but has a dead letter")
+            if event is None:
+                self._differs(lane, offset, f"{meaning.transaction_id} has no outcome")
+            elif is_first(event.value):
+                sequence = event.value["ledger_sequence"]
+                yield sequence, lane.number, Asked(lane, offset, meaning, event)
             else:
-                self._check_answer(position, meaning)
-        for position in self.outcomes.keys() - self.commands.keys():
-            self._differs(position, "has an outcome, but no command stands there")
-        for position in self.dead_letters.keys() - self.commands.keys():
-            self._differs(position, "has a dead letter, but no command stands there")
-        for line in view_differences(self.lanes, self.digits, self.firsts, self.books, ledger):
-            self._note(line)
+                self._again.later(lane, offset, meaning, event.value)
+        for told in (outcomes, letters):
+            told.rest()
+            self.delivered_again += told.again
+        self.outcomes += outcomes.count
 
-    def _differs(self, position: Position, what: str) -> None:
-        self._note(f"{self.lanes.name(position)}: {what}")
+    def _check_envelope(self, lane: Lane, command: Message, what: str, event: Event) -> None:
+        """Hold key and headers of an event against those of the command."""
+        key, headers = event.message.key, dict(event.message.headers)
+        faults: list[str] = []
+        if key != command.key:
+            faults.append(f"its {what} has key {key!r}, not {command.key!r}")
+        if headers.get("ce_id") != event.value["event_id"].encode():
+            faults.append(f"its {what} has ce_id {headers.get('ce_id')!r}")
+        if what == "outcome" and _trace(headers) != _trace(dict(command.headers)):
+            faults.append("its outcome does not continue the command's trace")
+        for fault in faults:
+            self._differs(lane, command.offset, fault, Kind.EVENT)
 
-    def _note(self, line: str) -> None:
-        if len(self.differences) < DIFFERENCES_KEPT_MAX:
-            self.differences.append(line)
+    def _say(self, lane: Lane, offset: int, event: Event | None, letter: Event | None) -> None:
+        """Say in one word what came of a command, in the words of `Record.expect`."""
+        label = None
+        if letter is not None:
+            reason = str(letter.value.get("reason"))
+            self.dead_letters[reason] += 1
+            label = f"invalid:{reason}"
+        if event is not None and event.value.get("outcome") != "invalid":
+            label = _label(event.value)
+        if label is not None:
+            self.labels[label] += 1
+            if self._label is not None:
+                self._label(lane, offset, label)
 
-    # --- events
+    def _decide_again(self, sequence: int, asked: Asked, rows: Rows) -> None:
+        """Decide a first answer again, in the order in which the ledger says it did."""
+        lane, offset, command, event = asked
+        if sequence == self._latest_sequence:
+            self._differs(lane, offset, f"ledger_sequence {sequence} was given twice", Kind.ORDER)
+        elif sequence < self._latest_sequence:
+            line = f"ledger_sequence {sequence} is against the offsets' order"
+            self._differs(lane, offset, line, Kind.ORDER)
+        self._latest_sequence = max(sequence, self._latest_sequence)
+        self._ids.add(hash(command.transaction_id), lane.first_place + offset)
+        answer = self.books.decide(command, time_us(event.value["decided_at"]) or 0)
+        source = lane.lanes.source((lane.number, offset))
+        wanted = expected.decided(command, answer, event.value, source)
+        for line in expected.differences(wanted, event.value):
+            self._differs(lane, offset, line)
+        rows.check(First(lane, offset, command.transaction_id, answer, event.value))
+        self._again.first(lane, command, event.message, offset)
 
-    def _by_source(self, what: str, messages: Iterable[Message]) -> dict[Position, Event]:
-        """Find each command's event. What comes again says the same; first ones keep order."""
-        found: dict[Position, Event] = {}
-        ids: dict[str, Position] = {}
-        latest: dict[int, int] = defaultdict(lambda: -1)
-        for message in messages:
-            value = parsed(message)
-            if value is None:
-                place = f"partition {message.partition} offset {message.offset}"
-                self._note(f"the {what} at {place} can't be read: {message.value!r}")
-                continue
-            position = self.lanes.position(value["source"])
-            if position is None:
-                self._note(f"the {what} of {value['source']} is of no command topic")
-                continue
-            earlier = found.get(position)
-            if earlier is not None:
-                self.delivered_again += 1
-                if (earlier.message.key, earlier.message.value) != (message.key, message.value):
-                    self._differs(position, f"its {what} came twice and says two things")
-                continue
-            found[position] = Event(message, value)
-            if position[1] < latest[position[0]]:
-                self._differs(position, f"its {what} came after a later command's")
-            latest[position[0]] = position[1]
-            if message.partition != self.lanes.partition(position[0]):
-                self._differs(position, f"its {what} stands in partition {message.partition}")
-            id_ = value["event_id"]
-            if ids.setdefault(id_, position) != position or not EVENT_ID.fullmatch(id_):
-                self._differs(position, f"its event_id {id_} is not its own")
-            self._check_headers(what, position, message, id_)
-        return found
-
-    def _check_headers(self, what: str, position: Position, message: Message, id_: str) -> None:
-        command = self.commands.get(position)
-        if command is None:
-            return
-        if message.key != command.key:
-            self._differs(position, f"its {what} has key {message.key!r}, not {command.key!r}")
-        headers = dict(message.headers)
-        if headers.get("ce_id") != id_.encode():
-            self._differs(position, f"its {what} has ce_id {headers.get('ce_id')!r}")
-        trace = TRACEPARENT.fullmatch(dict(command.headers).get("traceparent", b""))
-        shown = TRACEPARENT.fullmatch(headers.get("traceparent", b""))
-        if what == "outcome" and (trace and trace[1]) != (shown and shown[1]):
-            self._differs(position, "its outcome does not continue the command's trace")
-
-    # --- decisions
-
-    def _decide_again(self) -> None:
-        """Decide every first answer again in the order in which the ledger says it did."""
-        firsts = [
-            (event.value["ledger_sequence"], position)
-            for position, event in self.outcomes.items()
-            if event.value.get("outcome") in DECIDED and not event.value["repeat"]
-        ]
-        latest: dict[int, int] = defaultdict(lambda: -1)
-        sequences: set[int] = set()
-        for sequence, position in sorted(firsts):
-            if sequence in sequences:
-                self._differs(position, f"ledger_sequence {sequence} was given twice")
-            sequences.add(sequence)
-            if position[1] < latest[position[0]]:
-                self._differs(position, f"ledger_sequence {sequence} is against the offsets' order")
-            latest[position[0]] = position[1]
-            meaning = self.meanings.get(position)
-            if not isinstance(meaning, Command):
-                continue  # reported where the position is checked
-            event = self.outcomes[position].value
-            if meaning.transaction_id in self.firsts:
-                self._differs(position, f"{meaning.transaction_id} was decided a second time")
-                continue
-            answer = self.books.decide(meaning, time_us(event["decided_at"]) or 0)
-            self.firsts[meaning.transaction_id] = First(position, meaning, answer, event)
-
-    def _check_answer(self, position: Position, command: Command) -> None:
-        if position in self.dead_letters:
-            self._differs(position, "is a valid command, but has a dead letter")
-        event = self.outcomes.get(position)
-        if event is None:
-            self._differs(position, f"{command.transaction_id} has no outcome")
-            return
-        first = self.firsts.get(command.transaction_id)
-        if first is None:
-            self._differs(position, f"{command.transaction_id} was never decided")
-            return
-        if first.position[0] == position[0] and first.position[1] > position[1]:
-            self._differs(position, "a later record of its partition was taken for the first")
-        value = event.value
-        if first.position == position:
-            expected = self._decided(first) | {"repeat": False}
-        elif first.command.content == command.content:
-            expected = self._decided(first) | {"repeat": True, "event_id": value["event_id"]}
-        else:
-            expected = self._conflict(first, command, value)
-        self._compare(position, expected | {"source": self._source(position)}, value)
-
-    def _decided(self, first: First) -> dict[str, Any]:
-        answer = first.answer
-        expected = {
-            "transaction_id": first.command.transaction_id,
-            "outcome": "rejected" if answer.reason else "posted",
-            "reason": answer.reason,
-            "differences": [],
-            "channel": first.command.content["channel"],
-        }
-        return expected | _shown(answer) | {field: first.event[field] for field in ITS_OWN}
-
-    def _conflict(self, first: First, command: Command, value: dict[str, Any]) -> dict[str, Any]:
-        was, now = first.command.content, command.content
-        differences = [
-            {"field": field, "first": was.get(field), "now": now.get(field)}
-            for field in sorted(was.keys() | now.keys())
-            if was.get(field) != now.get(field)
-        ]
-        kept = ("event_id", "outcome", "reason", "ledger_sequence", "decided_at")
-        return _shown(_asked(command)) | {
-            "event_id": value["event_id"],
-            "transaction_id": command.transaction_id,
-            "outcome": "conflict",
-            "reason": None,
-            "repeat": False,
-            "differences": differences,
-            "ledger_sequence": None,
-            "decided_at": value["decided_at"] if _is_time(value.get("decided_at")) else "a time",
-            "channel": now["channel"],
-            "first": {field: first.event.get(field) for field in kept}
-            | {"source": self._source(first.position)},
-        }
-
-    def _check_fault(self, position: Position, fault: Fault) -> None:
-        letter, event = self.dead_letters.get(position), self.outcomes.get(position)
+    def _check_fault(
+        self,
+        lane: Lane,
+        message: Message,
+        fault: Fault,
+        event: Event | None,
+        letter: Event | None,
+    ) -> None:
+        offset = message.offset
         if letter is None:
-            self._differs(position, f"is {fault.reason}, but has no dead letter")
+            self._differs(lane, offset, f"is {fault.reason}, but has no dead letter")
             return
-        value, command = letter.value, self.commands[position]
-        expected = {
-            "reason": fault.reason,
-            "transaction_id": fault.transaction_id,
-            "source": self._source(position),
-            "key_base64": _base64(command.key),
-            "value_base64": _base64(command.value),
-            "headers": [[name, _base64(raw)] for name, raw in command.headers],
-        }
-        self._compare(position, expected, {field: value.get(field) for field in expected})
-        if not _points_to(value.get("pointer"), fault.pointers):
-            self._differs(
-                position, f"points to {value.get('pointer')!r}, not {set(fault.pointers)}"
-            )
+        source = lane.lanes.source((lane.number, offset))
+        wanted = expected.letter(fault, message, source)
+        told = letter.value
+        for line in expected.differences(wanted, {field: told.get(field) for field in wanted}):
+            self._differs(lane, offset, line)
+        pointer = told.get("pointer")
+        if not expected.points_to(pointer, fault.pointers):
+            self._differs(lane, offset, f"points to {pointer!r}, not {set(fault.pointers)}")
         if (event is not None) != (fault.transaction_id is not None):
-            self._differs(
-                position,
-                "is invalid, and its outcome should " + ("not be there" if event else "be there"),
-            )
+            should = "not be there" if event else "be there"
+            self._differs(lane, offset, f"is invalid, and its outcome should {should}")
         if event is not None:
-            answer = NO_ANSWER | {
-                "event_id": value["event_id"],
-                "transaction_id": fault.transaction_id,
-                "outcome": "invalid",
-                "reason": fault.reason,
-                "channel": fault.channel,
-                "pointer": value.get("pointer"),
-                "source": self._source(position),
-            }
-            self._compare(position, answer, event.value)
+            wanted = expected.invalid(fault, told, source)
+            for line in expected.differences(wanted, event.value):
+                self._differs(lane, offset, line)
 
-    def _compare(self, position: Position, expected: dict[str, Any], seen: dict[str, Any]) -> None:
-        if expected == seen:
-            return
-        for field in sorted(expected.keys() | seen.keys()):
-            want, got = expected.get(field), seen.get(field)
-            if want != got:
-                self._differs(position, f"{field} is {got!r}, expected {want!r}")
+    def _check_balances(self, balances: Iterable[Balance]) -> None:
+        def counted() -> Iterator[Balance]:
+            for row in balances:
+                self.accounts += 1
+                self.sums.balance(row)
+                yield row
 
-    def _source(self, position: Position) -> dict[str, Any]:
-        return self.lanes.source(position)
+        for line in balance_differences(self._digits, self.books, counted()):
+            self.differences.note(Kind.BALANCE, line)
 
+    def _check_ids(self) -> None:
+        given = (
+            (self._ids, "its transaction id was decided a second time"),
+            (self._outcome_ids, "the event_id of its outcome is not its own"),
+            (self._letter_ids, "the event_id of its dead letter is not its own"),
+        )
+        for once, what in given:
+            for place in once.twice():
+                site, position = place_of(place)
+                name = self._sites[site].lanes.name(position)
+                self.differences.note(Kind.ID, f"{name}: {what}")
 
-def _shown(answer: Answer) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "type": answer.type,
-        "amount": answer.amount,
-        "currency": answer.currency,
-        "debit_account": answer.debit_account,
-        "credit_account": answer.credit_account,
-    }
-    if answer.account is not None:
-        shown["account"] = answer.account
-    if answer.changed is not None:
-        shown["status"], shown["available"] = answer.changed
-    return shown | dict(answer.shown)
+    def _differs(self, lane: Lane, offset: int, what: str, kind: Kind = Kind.ANSWER) -> None:
+        self.differences.note(kind, f"{lane.name(offset)}: {what}")
 
 
-def _asked(command: Command) -> Answer:
-    """
-    Show what a command asks for, with defaults; a reversal's accounts are its original's, and its
-    amount is shown as it was given.
-    """
-    content = command.content
-    currency = content.get("currency")
-    own = ["lines", "credit_amount", "credit_currency", "rate"]
-    own += ["hold_transaction_id", "tariff", "limit"]
-    shown = {name: content[name] for name in own if name in content}
-    if content["type"] == "hold.place":
-        shown = holds.shown_of(content)
-    if content["type"] == "day.close":
-        shown = days.shown_of(content)
-    cash = f"cash-{currency}" if content["type"] in ("deposit", "withdrawal") else None
-    return Answer(
-        type=content["type"],
-        reason=None,
-        amount=command.amount_written or content.get("amount"),
-        minor=None,
-        currency=currency,
-        debit_account=content.get("debit_account", cash),
-        credit_account=content.get("credit_account", cash),
-        account=content.get("account"),
-        shown=shown,
-    )
+def _trace(headers: Mapping[str, bytes]) -> bytes | None:
+    raw = headers.get("traceparent")
+    found = None if raw is None else TRACEPARENT.fullmatch(raw)
+    return None if found is None else found[1]
 
 
-def _points_to(pointer: str | None, faulty: frozenset[str]) -> bool:
-    return pointer is not None and (
-        pointer in faulty or any(one and pointer.startswith(f"{one}/") for one in faulty)
-    )
-
-
-def _is_time(text: object) -> bool:
-    return isinstance(text, str) and time_us(text) is not None
-
-
-def _base64(raw: bytes | None) -> str | None:
-    return None if raw is None else base64.b64encode(raw).decode()
+def _label(value: Mapping[str, Any]) -> str:
+    if value.get("repeat"):
+        return "repeat"
+    if value.get("outcome") == "rejected":
+        return f"rejected:{value.get('reason')}"
+    return str(value.get("outcome"))

@@ -23,8 +23,6 @@ SELECT CASE outcome WHEN 'posted' THEN outcome ELSE outcome || ':' || reason END
        count(*)
 FROM reporting.payments GROUP BY 1"""
 
-DECIDED = "SELECT outcome, count(*) AS count FROM reporting.payments GROUP BY 1"
-
 TRANSFERS = """
 SELECT count(*) AS rows, count(DISTINCT transaction_id) AS ids,
        count(DISTINCT (topic, partition, "offset")) AS positions,
@@ -72,27 +70,6 @@ async def prove_load(database_url: str, load: Load, accounts: int, events: int) 
         }
         balances = with_cash(load.balances, accounts)
         return Faults((*_differ(facts), *await _books(connection, balances)))
-    finally:
-        await connection.close()
-
-
-async def prove_answers(database_url: str, outcomes: Mapping[str, int], beforehand: int) -> Faults:
-    """
-    Prove that a ledger holds what its answers told, and that its books balance.
-
-    `outcomes` are the answers by kind; `beforehand` commands were posted before them.
-    """
-    connection = await asyncpg.connect(database_url)
-    try:
-        rows = await connection.fetch(DECIDED)
-        decided = {row["outcome"]: row["count"] for row in rows}
-        wanted = {"posted": outcomes.get("posted", 0) + beforehand}
-        wanted["rejected"] = outcomes.get("rejected", 0)
-        facts = {
-            f"commands {kind} in the ledger": (decided.get(kind, 0), number)
-            for kind, number in wanted.items()
-        }
-        return Faults((*_differ(facts), *await _books(connection, {})))
     finally:
         await connection.close()
 

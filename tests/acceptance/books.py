@@ -12,8 +12,9 @@ import asyncpg
 import orjson
 
 from loadtest.lanes import Lanes, Position
-from loadtest.message import Message
+from loadtest.message import Message, parsed
 from loadtest.proof.agreement import Agreement
+from loadtest.proof.evidence import Listed, all_of
 from loadtest.reporting import read_ledger
 from tests.acceptance.load import PARTITIONS
 
@@ -86,15 +87,21 @@ async def judge(database_url: str, topics: Topics, *, allowed: Sequence[str] = (
         code: currency["digits"]
         for code, currency in orjson.loads(CURRENCIES.read_bytes())["currencies"].items()
     }
-    agreement = Agreement(Lanes((topics.name,), PARTITIONS), topics.commands, digits)
-    agreement.check(topics.outcomes, topics.dead_letters, await read_ledger(database_url))
-    faults = [line for line in agreement.differences if not any(one in line for one in allowed)]
+    lanes = Lanes((topics.name,), PARTITIONS)
+    ends = dict.fromkeys(range(PARTITIONS), 0)
+    ends |= {one.partition: one.offset + 1 for one in topics.commands}
+    listed = Listed(lanes, ends, topics.commands, topics.outcomes, topics.dead_letters)
+    agreement = Agreement(digits, [listed])
+    ledger = await read_ledger(database_url)
+    agreement.check(all_of(ledger), ledger.balances)
+    found = agreement.differences.lines()
+    faults = [line for line in found if not any(one in line for one in allowed)]
     faults += _header_faults("outcome", topics.outcomes)
     faults += _header_faults("dead letter", topics.dead_letters)
     connection = await asyncpg.connect(database_url)
     try:
-        holes, found = await _offset_faults(connection, topics)
-        faults += found
+        holes, unaccounted = await _offset_faults(connection, topics)
+        faults += unaccounted
         for row in await connection.fetch(BALANCES):
             faults.append(f"{row['name']} has {row['posted']}, its entries {row['entries']}")
         for row in await connection.fetch(SUMS):
@@ -104,10 +111,21 @@ async def judge(database_url: str, topics: Topics, *, allowed: Sequence[str] = (
     return Verdict(
         faults,
         agreement.delivered_again,
-        {at: event.value for at, event in agreement.outcomes.items()},
-        {at: event.value for at, event in agreement.dead_letters.items()},
+        _values(lanes, topics.outcomes),
+        _values(lanes, topics.dead_letters),
         holes,
     )
+
+
+def _values(lanes: Lanes, messages: Iterable[Message]) -> dict[Position, dict[str, Any]]:
+    """Find what was said first of each command."""
+    found: dict[Position, dict[str, Any]] = {}
+    for message in messages:
+        value = parsed(message)
+        position = value and lanes.position(value["source"])
+        if value and position:
+            found.setdefault(position, value)
+    return found
 
 
 def _header_faults(what: str, messages: Iterable[Message]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A load on real servers: its verdict, its result, and that its proof can fail."""
+"""A load on real servers: its verdict, its result, and what befalls it."""
 
 from __future__ import annotations
 
@@ -9,39 +9,15 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import psutil
 import pytest
 
 from deploy.local import KafkaBroker, PostgresServer
-from loadtest.load import run as load_run
-from loadtest.load.latencies import Latencies
-from loadtest.load.profile import find
-from loadtest.load.prove import prove
-from loadtest.load.verdict import Verdict
-from loadtest.proof.books import Faults
-from loadtest.traffic.shape import NEEDS
+from tests.integration.load_profiles import PROFILE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LIMIT_S = 180
-PROFILE = """
-title = "a short one"
-accounts = 50
-workers = 2
-thresholds = ["worst_stall_ms <= {stall_ms}"]
-
-[[stages]]
-seconds = 1
-per_second = 100
-warm_up = true
-
-[[stages]]
-seconds = 2
-per_second = 100
-to_per_second = 300
-"""
 KILLED = """
 title = "a worker that is killed"
 accounts = 50
@@ -95,25 +71,6 @@ def plain(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-MIXED = """
-title = "some of everything"
-accounts = 60
-
-[traffic]
-repeats_percent = 12
-conflicts_percent = 8
-poison_percent = 8
-insufficient_percent = 6
-hot_percent = 10
-skew = 0.7
-kinds = { %s }
-
-[[stages]]
-seconds = 2
-per_second = 300
-"""
-
-
 def run(
     profile: Path, broker: KafkaBroker, database_url: str, *words: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -156,7 +113,15 @@ def test_a_profile_is_sent_proved_and_judged(
     assert written["proof"] == {
         "holds": True,
         "lines": [],
-        "checked": {"commands": 500, "outcomes": 500},
+        "checked": {
+            "commands": 600,
+            "outcomes": 600,
+            "dead_letters": 0,
+            "delivered_again": 0,
+            "payments": 600,
+            "entries": 1_100,
+            "accounts": 51,
+        },
     }
     assert (written["format"], written["title"]) == (1, "a short one")
     assert written["started_at"] < written["finished_at"]
@@ -311,81 +276,3 @@ def test_what_can_not_be_run_is_told(
         "loadtest: faults[1] befalls servers (Kafka goes (kill)), which happens to those alone that"
         " the run starts itself: name neither Kafka nor PostgreSQL\n"
     )
-
-
-def test_the_proof_of_a_load_can_fail(
-    broker: KafkaBroker,
-    database_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A ledger with a balance too little, and a command without an outcome: all of it is told."""
-
-    async def spoilt(place: object, load: object, found: dict[str, object]) -> object:
-        connection = await asyncpg.connect(place.database_url)  # type: ignore[attr-defined] # a Site
-        await connection.execute(
-            "ALTER TABLE ledger.account DISABLE TRIGGER ALL;"
-            "UPDATE ledger.account SET posted = posted - 1 WHERE name = 'acc-000007'"
-        )
-        await connection.close()
-        return await prove(place, load, {**found, "missing": 1})  # type: ignore[arg-type] # as given
-
-    monkeypatch.setattr(load_run, "prove", spoilt)
-    monkeypatch.setenv("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
-    monkeypatch.setenv("PROCESSOR_DATABASE_URL", database_url)
-    path = tmp_path / "short.toml"
-    path.write_text(PROFILE.format(stall_ms=60_000))
-
-    status = load_run.run("short", find(str(path)), tmp_path / "short.json")
-
-    assert status == Verdict.PROOF_FAILED
-    said = capsys.readouterr().out
-    assert "the proof fails: 1 commands without an outcome" in said
-    assert "the proof fails: 1 balances are not as known beforehand: ['acc-000007']" in said
-
-
-def test_traffic_of_every_sort_is_answered_and_proved(
-    broker: KafkaBroker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each command has one answer, of the kind that was meant; a ledger that says less is told."""
-    proofs: list[Faults] = []
-
-    async def twice(place: Any, load: Any, found: dict[str, Any]) -> Faults:
-        proofs.append(await prove(place, load, found))
-        connection = await asyncpg.connect(place.database_url)
-        await connection.execute(
-            "ALTER TABLE ledger.account DISABLE TRIGGER ALL;"
-            "UPDATE ledger.account SET posted = posted - 1 WHERE name = 'acc-000007'"
-        )
-        await connection.close()
-        outcomes = found["outcomes"] | {"repeat": found["outcomes"]["repeat"] - 1}
-        outcomes["posted"] += 1
-        proofs.append(await prove(place, load, found | {"outcomes": outcomes}))
-        return proofs[0]
-
-    monkeypatch.setattr(load_run, "prove", twice)
-    monkeypatch.setenv("PROCESSOR_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
-    monkeypatch.setenv("PROCESSOR_DATABASE_URL", database_url)
-    path, result = tmp_path / "mixed.toml", tmp_path / "mixed.json"
-    path.write_text(MIXED % ", ".join(f'"{kind}" = 1' for kind in NEEDS))
-
-    status = load_run.run("mixed", find(str(path)), result)
-
-    sound, spoilt = proofs
-    assert sound.lines == ()
-    assert status in (Verdict.PASSED, Verdict.INVALID)
-    written = json.loads(result.read_text())
-    outcomes = written["outcomes"]
-    assert outcomes.keys() == {"posted", "rejected", "repeat", "conflict", "invalid"}
-    assert sum(outcomes.values()) == written["counts"]["read"] == written["counts"]["sent"] == 600
-    assert outcomes["posted"] > 250
-    in_seconds = [row["outcomes"] for row in written["series"]]
-    assert outcomes == {kind: sum(one.get(kind, 0) for one in in_seconds) for kind in outcomes}
-    assert len(Latencies.decoded(written["histogram"]["encoded"])) == 600
-    assert written["histogram"]["percentiles"][-1] == [100, written["figures"]["latency_max_ms"]]
-    told = "\n".join(spoilt.lines)
-    assert f"outcomes that are repeat: {outcomes['repeat'] - 1}, expected" in told
-    assert "commands posted in the ledger: " in told
-    assert "EUR does not sum up to zero: -0.01 are over" in told
-    assert "1 balances are not the sum of their entries" in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -14,14 +15,14 @@ from loadtest.lanes import COMMAND_TOPICS, Lanes, Position
 from loadtest.message import Message
 from loadtest.proof.verdict import Observed
 from loadtest.publish import Published
-from loadtest.record import Ending, Record, Step
+from loadtest.record import Ending, Phase, Record, Step
 from loadtest.reference import days, holds
 from loadtest.reference.amounts import major_of
 from loadtest.reference.answer import Answer
 from loadtest.reference.contract import Command, Fault, read
 from loadtest.reference.model import Books
 from loadtest.reporting import Balance, Entry, Ledger, Payment
-from loadtest.sample import PARTITIONS, Sample
+from loadtest.sample import PARTITIONS
 
 LANES = Lanes(COMMAND_TOPICS, PARTITIONS)
 DIGITS = {"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "JPY": 0, "KWD": 3, "NOK": 2}
@@ -31,12 +32,12 @@ DECIDED_AT_US = 1_795_255_201_000_000
 
 class MemoryLine:
     """
-    Publishes a sample into lists and answers it; partitions interleave as `seed` says.
+    Publishes phases into lists and answers them; partitions interleave as `seed` says.
 
     `published` and `observed()` are what a run on real servers would see.
     """
 
-    def __init__(self, sample: Sample, seed: int) -> None:
+    def __init__(self, phases: Sequence[Phase], seed: int) -> None:
         self.published = Published()
         self.commands: list[Message] = []
         self.outcomes: list[Message] = []
@@ -49,7 +50,7 @@ class MemoryLine:
         self._ends: defaultdict[int, int] = defaultdict(int)
         self._rng = Random(seed)
         self._sequence = 0
-        for phase in sample.phases:
+        for phase in phases:
             standing = [
                 (step.ending, record) for step in phase.steps for record in self._publish(step)
             ]
@@ -88,12 +89,13 @@ class MemoryLine:
         while waiting:
             lane = self._rng.choice(waiting)
             for _ in range(min(len(lane), self._rng.randint(1, 50))):
-                message = lane.pop()
-                self.commands.append(message)
-                self._answer_one(message)
+                self.take(lane.pop())
             waiting = [lane for lane in waiting if lane]
 
-    def _answer_one(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """Read a record that stands in its lane, and answer it."""
+        self.commands.append(message)
+        self._ends[message.partition] = max(self._ends[message.partition], message.offset + 1)
         is_internal = LANES.is_internal(message.partition)
         meaning = read(message.value, DIGITS, is_internal=is_internal)
         base = {"event_id": str(uuid.uuid5(uuid.NAMESPACE_URL, str(message.position)))}
@@ -236,8 +238,8 @@ class MemoryLine:
             amount = major_of(entry.minor, digits)
             after = major_of(entry.balance_after, digits)
             row = (command.transaction_id, line, entry.account, entry.direction, amount)
-            dates = map(str, answer.dates or ())
-            self.entries.append(Entry(*row, entry.currency, after, *dates))
+            booked, valued = map(str, answer.dates or ())
+            self.entries.append(Entry(*row, entry.currency, after, booked, valued, self._sequence))
 
     def _balance(self, name: str, currency: str) -> Balance:
         account, posted = self.books.account(name), self.books.posted.get(name, 0)

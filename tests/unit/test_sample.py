@@ -128,14 +128,14 @@ def test_the_model_expects_what_the_generator_does() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_interleaving_changes_what_is_known(seed: int) -> None:
     """However partitions interleave, the totals and the balances are those known beforehand."""
-    line = MemoryLine(short(), seed)
+    line = MemoryLine(short().phases, seed)
     proof = prove(LANES, DIGITS, line.published, short().expected, line.observed())
     assert [check for check in proof.checks if check.faults] == []
 
 
 def test_some_stories_race() -> None:
     """Two interleavings differ in who wins, so that the model has something to decide again."""
-    lines = (MemoryLine(short(), seed).observed() for seed in range(2))
+    lines = (MemoryLine(short().phases, seed).observed() for seed in range(2))
     first, second = ({one.position: one.value for one in line.outcomes} for line in lines)
     assert first != second
     assert short().expected.unknown != frozenset()
@@ -143,7 +143,7 @@ def test_some_stories_race() -> None:
 
 def test_each_measure_of_each_scope_is_exceeded() -> None:
     """A limit of an account, a customer and a channel: by one command, a day's sum and number."""
-    events = [orjson.loads(one.value or b"") for one in MemoryLine(short(), 0).outcomes]
+    events = [orjson.loads(one.value or b"") for one in MemoryLine(short().phases, 0).outcomes]
     exceeded = [event["exceeded"] for event in events if "exceeded" in event]
     assert {(one["scope"], one["measure"]) for one in exceeded} == set(product(SCOPES, MEASURES))
 

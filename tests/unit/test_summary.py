@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from loadtest.proof.verdict import Check, Proof, Turnover
+from loadtest.proof.turnover import Turnover
+from loadtest.proof.verdict import Check, Proof
 from loadtest.summary import Summary, render
 
 
