@@ -21,12 +21,11 @@ So many answers may wait for a first answer of another partition, about 4 KB eac
 are read forward together, so it takes a partition of little but repeats to come near.
 """
 
-REPEAT_MARK = b'"repeat":false'
 OUTCOME_MARK = b'"outcome":"'
-DECIDED_MARKS = tuple(OUTCOME_MARK + outcome.encode() + b'"' for outcome in DECIDED)
-REFERENCES = {
-    field: f'"{field}"'.encode() for field in ("original_transaction_id", "hold_transaction_id")
-}
+POSTED_MARK, REJECTED_MARK = (OUTCOME_MARK + outcome.encode() + b'"' for outcome in DECIDED)
+FIRST_MARK = b'"repeat":false'
+REFERENCES = ("original_transaction_id", "hold_transaction_id")
+REFERENCE_MARK = b'_transaction_id"'
 ESCAPE = b"\\u"
 """Any letter may be written as an escape: such a message is looked into."""
 
@@ -40,9 +39,9 @@ def asked_again(outcomes: Iterable[Message]) -> Counter[str]:
     found: Counter[str] = Counter()
     for message in outcomes:
         raw = message.value or b""
-        is_decided = any(mark in raw for mark in DECIDED_MARKS)
+        is_decided = POSTED_MARK in raw or REJECTED_MARK in raw
         # A conflict shows the outcome of the first answer beside its own.
-        if is_decided and REPEAT_MARK in raw and raw.count(OUTCOME_MARK) == 1:
+        if is_decided and FIRST_MARK in raw and raw.count(OUTCOME_MARK) == 1:
             continue
         value = _object(raw) or {}
         id_ = value.get("transaction_id")
@@ -55,7 +54,7 @@ def referred(commands: Iterable[Message]) -> Iterator[str]:
     """Give the ids that commands name: payments that are given back, holds that are taken."""
     for message in commands:
         raw = message.value or b""
-        if any(mark in raw for mark in REFERENCES.values()) or ESCAPE in raw:
+        if REFERENCE_MARK in raw or ESCAPE in raw:
             value = _object(raw) or {}
             yield from (str(value[field]).lower() for field in REFERENCES if field in value)
 

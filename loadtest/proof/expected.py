@@ -37,18 +37,20 @@ Value = Mapping[str, Any]
 
 def decided(command: Command, answer: Answer, event: Value, source: Value) -> dict[str, Any]:
     """Give the outcome of a command that was decided for the first time."""
-    return _shown(answer) | {
-        "event_id": event["event_id"],
-        "transaction_id": command.transaction_id,
-        "outcome": "rejected" if answer.reason else "posted",
-        "reason": answer.reason,
-        "repeat": False,
-        "differences": [],
-        "ledger_sequence": event["ledger_sequence"],
-        "decided_at": event["decided_at"],
-        "channel": command.content["channel"],
-        "source": source,
-    }
+    shown = _shown(answer)
+    shown.update(
+        event_id=event["event_id"],
+        transaction_id=command.transaction_id,
+        outcome="rejected" if answer.reason else "posted",
+        reason=answer.reason,
+        repeat=False,
+        differences=[],
+        ledger_sequence=event["ledger_sequence"],
+        decided_at=event["decided_at"],
+        channel=command.content["channel"],
+        source=source,
+    )
+    return shown
 
 
 def repeat(first: Value, event: Value, source: Value) -> dict[str, Any]:
@@ -135,7 +137,8 @@ def _shown(answer: Answer) -> dict[str, Any]:
         shown["account"] = answer.account
     if answer.changed is not None:
         shown["status"], shown["available"] = answer.changed
-    return shown | dict(answer.shown)
+    shown.update(answer.shown)
+    return shown
 
 
 def _asked(command: Command) -> Answer:

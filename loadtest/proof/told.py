@@ -7,14 +7,12 @@ from array import array
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from loadtest.lanes import Position
 from loadtest.message import Message, parsed
 from loadtest.proof.differences import Differences, Kind
 from loadtest.proof.evidence import Lane
 from loadtest.proof.once import Once
 
 EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-DIGEST_BYTES = 8
 NO_DIGEST = 0
 
 
@@ -23,6 +21,23 @@ class Event(NamedTuple):
 
     message: Message
     value: dict[str, Any]
+
+
+class Digests:
+    """What was told of each offset of a lane, in 8 bytes."""
+
+    def __init__(self) -> None:
+        self._known = array("q")
+
+    def told(self, offset: int, digest: int) -> int:
+        """Give the digest that an offset has; where it has none, it has this one from now on."""
+        known = self._known
+        if offset < len(known) and known[offset] != NO_DIGEST:
+            return known[offset]
+        if offset >= len(known):
+            known.frombytes(bytes((offset - len(known) + 1) * known.itemsize))
+        known[offset] = digest
+        return NO_DIGEST
 
 
 class Told:
@@ -50,7 +65,6 @@ class Told:
         self._elsewhere = elsewhere
         self._once = once
         self._differences = differences
-        self._digests = array("q")
         self._firsts = self._read(messages)
         self._head = next(self._firsts, None)
         self._at = -1 if self._head is None else self._head.value["source"]["offset"]
@@ -79,30 +93,29 @@ class Told:
 
     def _read(self, messages: Iterable[Message]) -> Iterator[Event]:
         """Give what came for the first time, and hold what came again against it."""
-        lane, digests, latest = self._lane, self._digests, -1
-        first_place = lane.first_place
-        mark = lane.lanes.topic(lane.number).encode() if lane.is_internal else b""
+        lane, seen, latest = self._lane, Digests(), -1
+        first_place, topic = lane.first_place, lane.lanes.topic(lane.number)
+        partition = lane.lanes.partition(lane.number)
+        mark = topic.encode() if lane.is_internal else b""
         for message in messages:
             if mark not in (message.value or b""):
                 continue
             value = parsed(message)
-            position = None if value is None else lane.lanes.position(value["source"])
-            if value is None or position is None or position[0] != lane.number:
-                self._stray(message, value, position)
+            source = {} if value is None else value["source"]
+            if value is None or source["topic"] != topic or source["partition"] != partition:
+                self._stray(message, value)
                 continue
-            offset = position[1]
+            offset = source["offset"]
             if not 0 <= offset < lane.end:
                 self._unasked(offset)
                 continue
             digest = hash((message.key, message.value)) or 1
-            if offset < len(digests) and digests[offset] != NO_DIGEST:
+            earlier = seen.told(offset, digest)
+            if earlier != NO_DIGEST:
                 self.again += 1
-                if digests[offset] != digest:
+                if earlier != digest:
                     self._differs(offset, "came twice and says two things")
                 continue
-            if offset >= len(digests):
-                digests.frombytes(bytes((offset - len(digests) + 1) * DIGEST_BYTES))
-            digests[offset] = digest
             self.count += 1
             id_ = value["event_id"]
             self._once.add(hash(id_), first_place + offset)
@@ -114,13 +127,12 @@ class Told:
             latest = offset
             yield Event(message, value)
 
-    def _stray(
-        self, message: Message, value: dict[str, Any] | None, position: Position | None
-    ) -> None:
+    def _stray(self, message: Message, value: dict[str, Any] | None) -> None:
         """Report an event that is of no lane; the first lane of a partition looks at all."""
         if self._lane.is_internal:
             return
         lanes = self._lane.lanes
+        position = None if value is None else lanes.position(value["source"])
         if value is None:
             place = f"partition {message.partition} offset {message.offset}"
             line = f"the {self._what} at {place} can't be read: {message.value!r}"

@@ -18,9 +18,11 @@ def minor_of(text: str, digits: int) -> int | None:
 
 def major_of(minor: int, digits: int) -> str:
     """Write minor units with exactly the currency's digits."""
-    text = f"{abs(minor):0{digits + 1}d}"
+    if not digits:
+        return str(minor)
+    text = str(abs(minor)).zfill(digits + 1)
     sign = "-" if minor < 0 else ""
-    return sign + (f"{text[:-digits]}.{text[-digits:]}" if digits else text)
+    return f"{sign}{text[:-digits]}.{text[-digits:]}"
 
 
 def bare(amount: str) -> str:

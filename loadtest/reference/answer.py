@@ -42,6 +42,14 @@ class Account(NamedTuple):
         return STATUS[tuple(sorted(self.stopped))]
 
 
+def stopped(giver: Account, receiver: Account) -> str | None:
+    """Say what keeps an account from giving, or another from getting."""
+    if giver.is_closed or receiver.is_closed:
+        return "account_closed"
+    frozen = "debit" in giver.stopped or "credit" in receiver.stopped
+    return "account_frozen" if frozen else None
+
+
 class Entry(NamedTuple):
     """One line of a posting, amounts in minor units."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from loadtest.reference import days, fees, holds, limits
 from loadtest.reference.amounts import major_of, minor_of
-from loadtest.reference.answer import Account, Answer, Entry, Move, sums_of
+from loadtest.reference.answer import Account, Answer, Entry, Move, stopped, sums_of
 from loadtest.reference.contract import OVERDRAWN, UNLIMITED, Command
 
 BALANCE_MINOR_MAX = 9 * 10**18
@@ -227,7 +227,7 @@ class Books:
             reason
             or ("original_not_posted" if original.reason else None)
             or self._original_refused(asked["type"], original.type)
-            or self._stopped(giver or "", receiver or "")
+            or self._given_back(giver or "", receiver or "")
             or ("currency_mismatch" if minor is None else None)
             or ("exceeds_original" if not left or (minor or 0) > left else None)
             or self.amount_refused(
@@ -254,40 +254,35 @@ class Books:
 
     def sides_refused(self, debit: str, credit: str, currency: str) -> str | None:
         """Say what is wrong with two accounts as the sides of a movement."""
-        sides = (self.account(debit), self.account(credit))
-        if None in sides:
+        giver, receiver = self.account(debit), self.account(credit)
+        if giver is None or receiver is None:
             return "account_not_found"
-        stopped = self._stopped(debit, credit)
-        if stopped is not None:
-            return stopped
-        if any(side is not None and side.currency != currency for side in sides):
+        reason = stopped(giver, receiver)
+        if reason is not None:
+            return reason
+        if giver.currency != currency or receiver.currency != currency:
             return "currency_mismatch"
         if debit == credit:
             return "same_account"
-        return "kind_not_allowed" if self._is_clearing(debit, credit) else None
-
-    def _is_clearing(self, *names: str) -> bool:
-        return any(one is not None and one.kind == "clearing" for one in map(self.account, names))
+        return "kind_not_allowed" if "clearing" in (giver.kind, receiver.kind) else None
 
     def _payee_refused(self, type_: str, name: str) -> str | None:
-        payee = self.account(name)
-        if type_ != "payment" or (payee is not None and payee.kind == "merchant"):
+        if type_ != "payment":
             return None
-        return "kind_not_allowed"
+        payee = self.account(name)
+        return None if payee is not None and payee.kind == "merchant" else "kind_not_allowed"
 
     def _original_refused(self, type_: str, original_type: str) -> str | None:
         if type_ == "refund":
             return None if original_type in REFUNDABLE else "not_refundable"
         return None if original_type in REVERSIBLE else "not_reversible"
 
-    def _stopped(self, debit: str, credit: str) -> str | None:
-        giver, receiver = self.account(debit), self.account(credit)
-        assert giver is not None, "both sides exist"
-        assert receiver is not None, "both sides exist"
-        if giver.is_closed or receiver.is_closed:
-            return "account_closed"
-        frozen = "debit" in giver.stopped or "credit" in receiver.stopped
-        return "account_frozen" if frozen else None
+    def _given_back(self, giver: str, receiver: str) -> str | None:
+        """Say what keeps the accounts of an original from giving back and getting it."""
+        debit, credit = self.account(giver), self.account(receiver)
+        assert debit is not None, "both sides exist"
+        assert credit is not None, "both sides exist"
+        return stopped(debit, credit)
 
     def amount_refused(
         self, debit: str, credit: str, minor: int, *, overdraws: bool = False
@@ -370,7 +365,8 @@ class Books:
             return "account_frozen"
         if any(found[name].currency != currency for name, _, currency, _ in lines):
             return "currency_mismatch"
-        return "kind_not_allowed" if self._is_clearing(*found) else None
+        are_clearing = any(one.kind == "clearing" for one in found.values())
+        return "kind_not_allowed" if are_clearing else None
 
     def _exchange(self, asked: Mapping[str, Any], reason: str | None) -> Answer:
         debit, credit = asked["debit_account"], asked["credit_account"]
