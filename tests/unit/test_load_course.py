@@ -302,7 +302,7 @@ async def test_a_worker_that_ends_by_itself_ends_the_run(recorded: Recorded) -> 
     await one.says("worker 2 frozen")
     recorded.bad = "worker 1: the worker has ended with status 70"
     with pytest.raises(LoadTestError, match="worker 1: the worker has ended with status 70"):
-        await task
+        await asyncio.wait_for(task, LIMIT_S)
     assert recorded.done == ["freeze 2", "thaw 2"]
 
 
