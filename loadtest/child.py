@@ -156,7 +156,12 @@ def _write(said: Mapping[str, Any]) -> None:
 def serve(work: Coroutine[Any, Any, Mapping[str, Any]]) -> None:
     """Run a child's work and answer with what it gives."""
     with asyncio.Runner() as runner:
-        _write(runner.run(work))
+        answer(runner.run(work))
+
+
+def answer(found: Mapping[str, Any]) -> None:
+    """Answer the parent with what was found; nothing is told behind it."""
+    _write(found)
 
 
 def needs() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from uuid import UUID
 import asyncpg
 import uvloop
 
-from loadtest.child import needs, tell
+from loadtest.child import answer, needs
 from loadtest.measure.usage import Processes, peak_memory_bytes
 
 CALL: Final = "SELECT move_money($1, $2, $3, $4)"
@@ -124,4 +124,4 @@ async def _connected(database_url: str) -> Any:
 
 
 if __name__ == "__main__":
-    tell(uvloop.run(main(**needs())))
+    answer(uvloop.run(main(**needs())))

@@ -32,6 +32,6 @@ def test_an_answer_arrives_whole_though_a_write_takes_a_part_of_it(
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=pipe))
     said = {"told": [[str(number), "posted"] for number in range(1000)]}
 
-    child.tell(said)
+    child.answer(said)
 
     assert orjson.loads(pipe.written) == said
