@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from threading import Lock
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Fetching:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._stopping = Lock()
         self._coming: set[Future[Any]] = set()
         self._is_stopped = False
 
@@ -36,8 +38,10 @@ class Fetching:
         try:
             return await asyncio.shield(computing)
         except asyncio.CancelledError:
-            self._is_stopped = True
-            for coming in tuple(self._coming):
+            with self._stopping:
+                self._is_stopped = True
+                left = tuple(self._coming)
+            for coming in left:
                 coming.cancel()
             await asyncio.wait({computing})
             computing.exception()  # looked at, so that nobody is told of it
@@ -54,15 +58,18 @@ class Fetching:
     def _items(self, fetch: Fetch[T], coming: Future[Sequence[T]]) -> Iterator[T]:
         while True:
             batch = coming.result()
-            self._coming.discard(coming)
+            with self._stopping:
+                self._coming.discard(coming)
             if not batch:
                 return
             coming = self._submit(fetch)
             yield from batch
 
     def _submit(self, fetch: Fetch[T]) -> Future[Sequence[T]]:
-        if self._is_stopped:
-            raise _StoppedError
-        coming = asyncio.run_coroutine_threadsafe(fetch(), self._loop)
-        self._coming.add(coming)
+        # Together: what is begun while the work is stopped would never be cancelled.
+        with self._stopping:
+            if self._is_stopped:
+                raise _StoppedError
+            coming = asyncio.run_coroutine_threadsafe(fetch(), self._loop)
+            self._coming.add(coming)
         return coming

@@ -3,8 +3,10 @@
 import asyncio
 import io
 import threading
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple, cast
 
 import pytest
 from rich.console import Console
@@ -59,8 +61,14 @@ async def test_what_can_not_be_read_ends_the_work() -> None:
 
 
 @pytest.mark.parametrize("is_reading", [True, False])
-async def test_interrupted_the_thread_ends_first(*, is_reading: bool) -> None:
-    """Nothing computes any more when the interrupt is told, whether it waited or was at work."""
+async def test_interrupted_the_thread_ends_first(
+    monkeypatch: pytest.MonkeyPatch, *, is_reading: bool
+) -> None:
+    """
+    Nothing computes any more when the interrupt is told, whether it waited or was at work, or had
+    just begun to wait.
+    """
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", _begun_slowly)
     fetching = Fetching()
     begun, threads = asyncio.Event(), threading.active_count()
     loop = asyncio.get_running_loop()
@@ -87,6 +95,16 @@ async def test_interrupted_the_thread_ends_first(*, is_reading: bool) -> None:
     assert ended == [True]
     await loop.shutdown_default_executor()
     assert threading.active_count() == threads
+
+
+_BEGIN = asyncio.run_coroutine_threadsafe
+
+
+def _begun_slowly(work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Future[Any]:
+    """Begin what the loop is asked for before the thread knows that it has begun."""
+    begun = _BEGIN(work, loop)
+    time.sleep(0.02)
+    return begun
 
 
 async def test_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
