@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import Any
 
-from processor.telemetry import REPEAT_PAUSE_S, REPEATS_KNOWN_MAX, OncePerPause
+import pytest
+import structlog
+
+from processor.telemetry import (
+    REPEAT_PAUSE_S,
+    REPEATS_KNOWN_MAX,
+    OncePerPause,
+    configure_logs,
+)
 
 
 def said(message: str, at: float, *arguments: object) -> logging.LogRecord:
@@ -12,6 +22,33 @@ def said(message: str, at: float, *arguments: object) -> logging.LogRecord:
     record = logging.LogRecord("aiokafka", logging.ERROR, "f", 1, message, arguments, None)
     record.created = at
     return record
+
+
+class Writes:
+    """A standard error that keeps each write by itself."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Take a write."""
+        self.written.append(text)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+
+def test_a_line_and_its_end_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries log from threads of their own: between two writes another line could come."""
+    said, kept = Writes(), dict[str, Any]()
+    monkeypatch.setattr(sys, "stderr", said)
+    monkeypatch.setattr(structlog, "configure", kept.update)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+
+    configure_logs("info")
+    kept["logger_factory"]().info("a line")
+
+    assert said.written == ["a line\n"]
 
 
 def test_the_same_message_is_written_once_in_a_pause() -> None:
