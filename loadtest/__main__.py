@@ -32,6 +32,8 @@ from loadtest.site import BOOTSTRAP_SERVERS, DATABASE_URL
 
 INTERRUPTED_STATUS = 130
 FAILED_STATUS = 2
+NOT_DONE = (LoadTestError, StackError, KafkaError)
+"""What people are told in a line."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,8 +133,8 @@ def run_command(
         named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
         os.environ.update({name: value for name, value in named.items() if value})
         return run(Path(profile).stem, found, result)
-    except (LoadTestError, StackError, KafkaError) as error:
-        click.echo(f"loadtest: {error}", err=True)
+    except NOT_DONE as error:
+        _tell(error)
         return Verdict.NOT_RUN
 
 
@@ -199,6 +201,11 @@ for _command in COMMANDS:
     cli.add_command(_command)
 
 
+def _tell(error: Exception) -> None:
+    said = f"Kafka does not do as asked: {error!r}" if isinstance(error, KafkaError) else error
+    click.echo(f"loadtest: {said}", err=True)
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -208,10 +215,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(cli.main(standalone_mode=False) or 0)
-    except (LoadTestError, StackError) as error:
-        click.echo(f"loadtest: {error}", err=True)
-    except KafkaError as error:
-        click.echo(f"loadtest: Kafka does not do as asked: {error!r}", err=True)
+    except NOT_DONE as error:
+        _tell(error)
     except click.ClickException as error:
         error.show()
         context = error.ctx if isinstance(error, click.UsageError) else None

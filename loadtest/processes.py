@@ -96,7 +96,7 @@ class Worker:
         """Raise where it has ended by itself."""
         status = self._process.poll() if self._process else None
         if self._process is None or status is not None:
-            raise LoadTestError(f"the worker has ended with status {status}: {self._tail()}")
+            raise LoadTestError(f"the worker has ended with status {status}: {last_said(self.log)}")
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, where it runs."""
@@ -117,7 +117,8 @@ class Worker:
             self.check()
             if time.monotonic() > deadline:
                 limit = f"{WORKER_READY_LIMIT_S:.0f} s"
-                raise LoadTestError(f"the worker was not ready in {limit}: {self._tail()}")
+                said = last_said(self.log)
+                raise LoadTestError(f"the worker was not ready in {limit}: {said}")
             time.sleep(READY_POLL_S)
 
     def metric(self, name: str) -> float:
@@ -133,13 +134,7 @@ class Worker:
         if self._process is None:
             return None
         process, self._process = self._process, None
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(WORKER_STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        return process.wait(WORKER_KILL_LIMIT_S)
+        return stopped(process, WORKER_STOP_LIMIT_S, WORKER_KILL_LIMIT_S)
 
     def _ready(self) -> bool:
         try:
@@ -152,8 +147,20 @@ class Worker:
     def _connection(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.http_port, timeout=READY_REQUEST_LIMIT_S)
 
-    def _tail(self) -> str:
-        """Give the last line of the log, and say where it is."""
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"{last[:LOG_LINE_SHOWN_MAX]} (log: {self.log})"
+
+def stopped(process: subprocess.Popen[bytes], stop_limit_s: float, kill_limit_s: float) -> int:
+    """Ask a process to end, and end it where it does not in time; give its exit status."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(stop_limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait(kill_limit_s)
+
+
+def last_said(log: Path) -> str:
+    """Give the last line of a log, and say where it is."""
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return f"{last[:LOG_LINE_SHOWN_MAX]} (log: {log})"

@@ -18,7 +18,13 @@ from loadtest.lanes import COMMAND_TOPICS, COMMANDS, Lanes
 from loadtest.load.accounts import funded
 from loadtest.load.filling import fill
 from loadtest.load.transfers import load
-from loadtest.measure.drain import Drained, MeasuredWorker, OutcomesEnd, drain
+from loadtest.measure.drain import (
+    Drained,
+    MeasuredWorker,
+    OutcomesEnd,
+    answered_so_far,
+    drain,
+)
 from loadtest.proof.books import Faults, prove_load, prove_sample
 from loadtest.publish import Publisher
 from loadtest.record import Ending, Phase
@@ -93,15 +99,7 @@ class Bench:
 
     def progress(self, title: str) -> Callable[[int, float], None]:
         """Give what prints a line every few seconds while a backlog is worked off."""
-        next_at = PROGRESS_EVERY_S
-
-        def show(done: int, passed_s: float) -> None:
-            nonlocal next_at
-            if passed_s >= next_at:
-                next_at = passed_s + PROGRESS_EVERY_S
-                self.print(f"    {title}: {done:,} answered, {done / passed_s:,.0f}/s")
-
-        return show
+        return answered_so_far(title, PROGRESS_EVERY_S, self.print)
 
     def take(self, title: str, faults: Faults) -> None:
         """Note what a case's proof found."""

@@ -107,6 +107,21 @@ async def drain(
     return Drained(payments, seconds, before, after, peak_memory_bytes(worker.pid))
 
 
+def answered_so_far(
+    title: str, every_s: float, print_: Callable[[str], None]
+) -> Callable[[int, float], None]:
+    """Give what prints a line every few seconds while a backlog is worked off."""
+    next_at = every_s
+
+    def show(done: int, passed_s: float) -> None:
+        nonlocal next_at
+        if passed_s >= next_at:
+            next_at = passed_s + every_s
+            print_(f"    {title}: {done:,} answered, {done / passed_s:,.0f}/s")
+
+    return show
+
+
 async def _first_read(worker: Drainer, mark: bytes) -> None:
     deadline = time.monotonic() + FIRST_READ_LIMIT_S
     while not _says(worker.log, mark):

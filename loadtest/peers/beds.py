@@ -16,7 +16,7 @@ from rich.console import Console
 from loadtest import site
 from loadtest.ground import DEAD_LETTERS, OUTCOMES, Ground
 from loadtest.lanes import COMMANDS
-from loadtest.measure.drain import FIRST_READ_MARK, Drainer, MeasuredWorker
+from loadtest.measure.drain import FIRST_READ_MARK, Drainer, MeasuredWorker, answered_so_far
 from loadtest.peers import environment
 from loadtest.peers.books import LEDGER, PLAIN, Books, make_plain
 from loadtest.peers.seen import Seen, line_of
@@ -96,15 +96,7 @@ class Tour(NamedTuple):
 
     def progress(self, system: System) -> Callable[[int, float], None]:
         """Give what prints a line every few seconds while a backlog is worked off."""
-        next_at = PROGRESS_EVERY_S
-
-        def show(done: int, passed_s: float) -> None:
-            nonlocal next_at
-            if passed_s >= next_at:
-                next_at = passed_s + PROGRESS_EVERY_S
-                self.print(f"    {system.name}: {done:,} answered, {done / passed_s:,.0f}/s")
-
-        return show
+        return answered_so_far(system.name, PROGRESS_EVERY_S, self.print)
 
     def told(self, system: System, name: str, seen: Seen) -> None:
         """Print what came of a demonstration."""

@@ -12,7 +12,7 @@ import orjson
 
 from deploy.local.daemon import launcher
 from loadtest.errors import LoadTestError
-from loadtest.processes import LOG_LINE_SHOWN_MAX
+from loadtest.processes import last_said, stopped
 
 STOP_LIMIT_S = 20.0
 FIRST_MESSAGE = "loadtest: the first message"
@@ -68,16 +68,8 @@ class Service:
         if self._process is None:
             return None
         process, self._process = self._process, None
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        return process.wait(STOP_LIMIT_S)
+        return stopped(process, STOP_LIMIT_S, STOP_LIMIT_S)
 
     def said(self) -> str:
         """Give the last line of its log, and say where it is."""
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"{last[:LOG_LINE_SHOWN_MAX]} (log: {self.log})"
+        return last_said(self.log)
