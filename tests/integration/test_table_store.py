@@ -19,6 +19,9 @@ from processor.stream.table import SeenTable
 STAMP = b"0123456789abcdef"
 MEMORY_BYTES_MAX = 16 << 20
 ENTRIES = 600_000
+MANY = 1_500_000
+LOOKUPS = 40
+READ_PER_LOOKUP_BYTES_MAX = 64 << 10
 PROCESS_BYTES_MAX = 96 << 20
 """What the whole process may grow by: the bound, and what Python and file buffers take besides."""
 
@@ -40,6 +43,17 @@ def _id(number: int) -> str:
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
+def _ascending(number: int) -> str:
+    """Give an id as version 7 has them, which grow with time; `STAMP_KEY` lies behind all."""
+    at = f"019c{number >> 4:08x}"
+    return f"{at[:8]}-{at[8:]}-7000-8000-{number:012x}"
+
+
+def _bytes_read() -> int:
+    counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counts["rchar"])
+
+
 async def test_memory_stays_within_its_bound(tmp_path: Path) -> None:
     """However many ids it holds, RocksDB's memory stays within the bound that it was given."""
     table, store = _opened(tmp_path / "seen")
@@ -54,6 +68,22 @@ async def test_memory_stays_within_its_bound(tmp_path: Path) -> None:
     store.close()
     assert 0 < largest <= MEMORY_BYTES_MAX * 1.25
     assert grown <= PROCESS_BYTES_MAX
+
+
+async def test_looking_up_new_ids_reads_little_however_many_are_known(tmp_path: Path) -> None:
+    """Nearly all ids are new, so what says that they are must stay in memory, within the bound."""
+    table, store = _opened(tmp_path / "seen")
+    new = [_ascending(MANY + number) for number in range(LOOKUPS * 500)]
+    for first in range(0, MANY, 50_000):
+        table.remember((_ascending(number), 1) for number in range(first, first + 50_000))
+    store.db.compact_range(None, None)
+    table.seen(new[:500])
+    before = _bytes_read()
+    for first in range(0, len(new), 500):
+        assert table.seen(new[first : first + 500]) == set()
+    grown = _bytes_read() - before
+    store.close()
+    assert grown <= LOOKUPS * READ_PER_LOOKUP_BYTES_MAX
 
 
 async def test_entries_expire(tmp_path: Path) -> None:
