@@ -52,6 +52,10 @@ broker.session.timeout.ms=3000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 log.segment.delete.delay.ms=1000
 log.retention.ms=-1
+# Written out soon: what lies in memory for the kernel's 30 s goes to the disk at once, and the
+# commits of a database on the same disk stand still behind it for up to a second.
+log.flush.interval.ms=1000
+log.flush.scheduler.interval.ms=500
 # Two cores are shared by everything.
 num.network.threads=2
 num.io.threads=4
