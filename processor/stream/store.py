@@ -42,8 +42,8 @@ LOCK_POLL_S: Final = 0.25
 _BLOOM_BITS_PER_KEY: Final = 10
 _FILE_BYTES: Final = 8 << 20
 """
-A file's filter is read as a whole, and must be small beside the cache: some 250 KB of this. Of files
-of 64 MB, the default, each batch read a filter of 1.6 MB anew once there were a million ids.
+A file's filter is read as a whole, and must be small beside the cache: some 250 KB of this. Of
+files of 64 MB, the default, each batch read filters of 1.6 MB anew once there were a million ids.
 """
 
 _CACHE_ENTRY_BYTES: Final = 8 << 10
@@ -66,8 +66,8 @@ def options(memory_bytes_max: int) -> Options:
     """
     Give options under which block cache and memtables together stay within `memory_bytes_max`.
 
-    Memtables are charged to the cache, so that one number bounds both. The cache is no LRU: that one
-    has 64 parts, and what is larger than a part is never kept.
+    Memtables are charged to the cache, so that one number bounds both. The cache is no LRU: that
+    one has 64 parts, and what is larger than a part is never kept.
     """
     cache = Cache.new_hyper_clock_cache(memory_bytes_max, _CACHE_ENTRY_BYTES)
     blocks = BlockBasedOptions()
