@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -15,6 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import StackError
+from deploy.local.ports import LOOPBACK
+from loadtest.agents.agent import serve
+from loadtest.agents.fleet import GENERATORS_MAX, PORT, Address, Fleet
 from loadtest.bench.cases import CASES, QUICK, Plan
 from loadtest.bench.run import RESULT, bench, chosen
 from loadtest.errors import LoadTestError
@@ -113,12 +117,35 @@ def bench_command(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Written here; build/loadtest/PROFILE.json unless told.",
 )
+@click.option(
+    "--generators",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, GENERATORS_MAX),
+    help="Pairs of a sender and a reader on this machine, each with its share of the load.",
+)
+@click.option(
+    "--agents",
+    default=0,
+    type=click.IntRange(0, GENERATORS_MAX),
+    help="Wait for so many agents, which send the load instead of this machine.",
+)
+@click.option(
+    "--listen",
+    default=f"{LOOPBACK}:{PORT}",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where agents reach this machine.",
+)
 def run_command(
     profile: str,
     seed: int | None,
     bootstrap_servers: str | None,
     database_url: str | None,
     result: Path | None,
+    generators: int,
+    agents: int,
+    listen: str,
 ) -> int:
     """
     Send the load of PROFILE on its schedule, and prove the books.
@@ -132,10 +159,44 @@ def run_command(
             found = msgspec.structs.replace(found, seed=seed)
         named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
         os.environ.update({name: value for name, value in named.items() if value})
-        return run(Path(profile).stem, found, result)
+        fleet = Fleet(generators, agents, _address(listen, "--listen"))
+        return run(Path(profile).stem, found, result, fleet)
     except NOT_DONE as error:
         _tell(error)
         return Verdict.NOT_RUN
+
+
+@cli.command("agent")
+@click.argument("run", metavar="HOST[:PORT]")
+@click.option("--name", default="", help="How results call it; host and process id unless told.")
+@click.option(
+    "--wait-s",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 86_400.0),
+    help="How long to wait until a run listens.",
+)
+def agent_command(run: str, name: str, wait_s: float) -> int:
+    """
+    Send a share of the load of the run that listens at HOST (`run --agents N --listen HOST:PORT`).
+
+    It takes part in one run, and needs Kafka and nothing else. Exit status: 0 the run is over,
+    4 it could not be done.
+    """
+    try:
+        host, port = _address(run, "HOST[:PORT]")
+        asyncio.run(serve(host, port, name=name, wait_s=wait_s, say=click.echo))
+    except NOT_DONE as error:
+        _tell(error)
+        return Verdict.NOT_RUN
+    return 0
+
+
+def _address(text: str, hint: str) -> Address:
+    try:
+        return Address.read(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=hint) from error
 
 
 @cli.command("profiles")
@@ -221,7 +282,7 @@ def main() -> int:
         error.show()
         context = error.ctx if isinstance(error, click.UsageError) else None
         # Its own status for a wrong word, 2, says of a load that the proof failed.
-        is_load = context is not None and context.command is run_command
+        is_load = context is not None and context.command in {run_command, agent_command}
         return Verdict.NOT_RUN if is_load else error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("loadtest: interrupted", err=True)

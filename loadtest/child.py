@@ -124,6 +124,9 @@ class Child:
             self._end()
             self._complaints.close()
             self._deafen()
+            assert self._process.stdout is not None, "asked for above"
+            # A reader in its thread has come to the end, or never began.
+            self._process.stdout.close()
 
     def _deafen(self) -> None:
         if self._ear is not None:

@@ -43,6 +43,11 @@ class Ground:
         """Whether the servers were started for this run."""
         return self.stack is not None
 
+    @property
+    def outer_servers(self) -> str | None:
+        """Where other machines reach the Kafka that was started for this run, where they may."""
+        return None if self.stack is None else self.stack.broker.outer_servers
+
     def beside(self, worker: int) -> Processes:
         """Name the processes to measure beside a worker; servers of others are not looked into."""
         if self.stack is None:
@@ -147,17 +152,21 @@ def found_or_started(
     ends: ExitStack,
     *,
     kafka_proxy_port: int | None = None,
+    kafka_outer_host: str | None = None,
 ) -> Ground:
     """
     Take the servers that the user names, or start some for this run, which end with `ends`.
 
-    A broker that is started can have clients who come through a proxy on `kafka_proxy_port`.
+    A broker that is started can have clients who come through a proxy on `kafka_proxy_port`, and
+    clients on other machines who reach this one at `kafka_outer_host`.
     """
     if site.given():
         console.print("using the Kafka and PostgreSQL that the environment names")
         return Ground(site.the_users(name), name, None)
     console.print("starting Kafka and PostgreSQL for this run")
-    stack = Stack(folder / "stack", kafka_proxy_port=kafka_proxy_port)
+    stack = Stack(
+        folder / "stack", kafka_proxy_port=kafka_proxy_port, kafka_outer_host=kafka_outer_host
+    )
     ends.callback(stack.stop)
     with jar_progress(console) as report:
         place = site.start_stack(stack, report)

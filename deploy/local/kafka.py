@@ -29,7 +29,8 @@ _SETTINGS = f"""\
 process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,OUTER:PLAINTEXT,\\
+CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 auto.create.topics.enable=false
 message.max.bytes={MESSAGE_BYTES_MAX}
@@ -68,6 +69,7 @@ class _Ports(NamedTuple):
     client: int
     controller: int
     proxied: int
+    outer: int
 
 
 class KafkaBroker:
@@ -79,6 +81,7 @@ class KafkaBroker:
         *,
         port: int | None = None,
         proxy_port: int | None = None,
+        outer_host: str | None = None,
         version: str = KAFKA_VERSION,
         die_with_parent: bool = True,
         java_options: Sequence[str] = (),
@@ -90,7 +93,9 @@ class KafkaBroker:
         missing.
 
         With `proxy_port` the broker listens on `proxied_port` too, and sends whoever comes by that
-        one on to `proxy_port`: where a proxy listens there, such a client stays behind it.
+        one on to `proxy_port`: where a proxy listens there, such a client stays behind it. With
+        `outer_host`, an address of this machine, clients on others reach it there; anybody who
+        reaches that address can read and write.
         """
         self.folder = folder.resolve()
         self.version = version
@@ -102,6 +107,7 @@ class KafkaBroker:
         self._daemon = Daemon("kafka", self.folder, str(self._settings_file))
         self._wanted_port = port
         self._proxy_port = proxy_port
+        self._outer_host = outer_host
 
     @property
     def port(self) -> int:
@@ -117,6 +123,11 @@ class KafkaBroker:
     def bootstrap_servers(self) -> str:
         """What clients connect to, as `host:port`."""
         return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def outer_servers(self) -> str | None:
+        """What clients on other machines connect to, as `host:port`, where they may."""
+        return f"{self._outer_host}:{self._ports().outer}" if self._outer_host else None
 
     @property
     def pid(self) -> int | None:
@@ -151,6 +162,8 @@ class KafkaBroker:
         ports.require_free(own.controller, "Kafka's controller")
         if self._proxy_port:
             ports.require_free(own.proxied, "Kafka behind a proxy")
+        if self._outer_host:
+            ports.require_free(own.outer, "Kafka", self._outer_host)
         self._write_settings(own)
         java = kafka_java.command(self.version, class_path)
         self._format(java)
@@ -190,11 +203,12 @@ class KafkaBroker:
         controller = remembered.get("controller") or ports.free_port(frozenset({client}))
         taken = frozenset({client, controller})
         proxied = remembered.get("proxied") or ports.free_port(taken)
-        found = {"port": client, "controller": controller, "proxied": proxied}
+        outer = remembered.get("outer") or ports.free_port(taken | {proxied})
+        found = {"port": client, "controller": controller, "proxied": proxied, "outer": outer}
         if found != remembered:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._ports_file.write_text(json.dumps(found))
-        return _Ports(client, controller, proxied)
+        return _Ports(client, controller, proxied, outer)
 
     def _write_settings(self, own: _Ports) -> None:
         host = ports.LOOPBACK
@@ -203,6 +217,9 @@ class KafkaBroker:
         if self._proxy_port:
             listeners.append(f"PROXIED://{host}:{own.proxied}")
             advertised.append(f"PROXIED://{host}:{self._proxy_port}")
+        if self._outer_host:
+            listeners.append(f"OUTER://{self._outer_host}:{own.outer}")
+            advertised.append(f"OUTER://{self._outer_host}:{own.outer}")
         lines = (
             f"listeners={','.join(listeners)}",
             f"advertised.listeners={','.join(advertised)}",

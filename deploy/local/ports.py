@@ -14,13 +14,13 @@ _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_LOW_DEFAULT = 32_768
 
 
-def is_free(port: int) -> bool:
-    """Say whether nobody listens on this port of the loopback address."""
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Say whether nobody listens on this port of an address of this machine."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         # Connections that just ended leave the port in TIME_WAIT; a server may take it.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
@@ -40,11 +40,13 @@ def free_port(avoid: frozenset[int] = frozenset()) -> int:
     raise StackError(f"found no free port between {LOWEST_PORT} and {low} in {ATTEMPTS} attempts")
 
 
-def require_free(port: int, server: str) -> None:
-    """Refuse a port that another program listens on."""
-    if not is_free(port):
+def require_free(port: int, server: str, host: str = LOOPBACK) -> None:
+    """Refuse a port that another program listens on, or an address that is not this machine's."""
+    if not is_free(port, host):
+        where = "" if host == LOOPBACK else f" of {host}"
         raise StackError(
-            f"port {port} for {server} is taken by another program: end it or choose another port"
+            f"port {port}{where} for {server} is taken by another program: end it or choose another"
+            " port" + ("" if host == LOOPBACK else f"; or {host} is no address of this machine")
         )
 
 

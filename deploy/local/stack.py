@@ -23,6 +23,7 @@ class Stack:
         kafka_version: str = KAFKA_VERSION,
         kafka_port: int | None = None,
         kafka_proxy_port: int | None = None,
+        kafka_outer_host: str | None = None,
         postgres_port: int | None = None,
         die_with_parent: bool = True,
     ) -> None:
@@ -32,6 +33,7 @@ class Stack:
             folder / "kafka",
             port=kafka_port,
             proxy_port=kafka_proxy_port,
+            outer_host=kafka_outer_host,
             version=kafka_version,
             die_with_parent=die_with_parent,
         )

@@ -20,14 +20,6 @@ LATE_AFTER_S = 0.010
 TELL_EVERY_S = 1.0
 """How often the reader tells how far it is."""
 
-PERCENTILES = {
-    "latency_p50_ms": 50.0,
-    "latency_p90_ms": 90.0,
-    "latency_p99_ms": 99.0,
-    "latency_p999_ms": 99.9,
-    "latency_max_ms": 100.0,
-}
-
 
 class Arrivals:
     """
@@ -138,16 +130,13 @@ class Arrivals:
         """
         self._total.add(self._lately)
         self._lately.add(self._warming)
-        p50, p99, most = self._lately.percentiles_ms((50, 99, 100))
+        latencies = self._lately.encoded()
         self._lately.clear()
         self._warming.clear()
-        outcomes = dict(self.outcomes)
         return {
             "read": self.read,
-            "outcomes": outcomes,
-            "p50_ms": p50,
-            "p99_ms": p99,
-            "max_ms": most,
+            "outcomes": dict(self.outcomes),
+            "latencies": latencies,
             "waiting_ms": self.waiting_ms(now),
         }
 
@@ -157,21 +146,21 @@ class Arrivals:
         return self._standing.has_ended and self.read == self._standing.count
 
     def figures(self) -> dict[str, Any]:
-        """Give the percentiles of all commands after the warm-up, and what went wrong."""
+        """
+        Give the latencies of all commands after the warm-up, and what went wrong. Times are seconds
+        from the beginning of the schedule: other machines have other clocks.
+        """
         self.lately(self._last_read_at)
-        counted = len(self._total)
-        measured_s = self._last_read_at - self._measured_from
-        found = self._total.percentiles_ms(PERCENTILES.values())
+        warmed_up_at, starts_at = self.warmed_up_at, self._schedule.starts_at
         return {
-            "commands": counted,
+            "commands": len(self._total),
             "read": self.read,
             "delivered_again": self.delivered_again,
             "answered_otherwise": self.answered_otherwise,
             "foreign": self.foreign,
-            "warmed_up_at": self.warmed_up_at,
-            **dict(zip(PERCENTILES, found, strict=True)),
+            "warmed_up_s": None if warmed_up_at is None else warmed_up_at - starts_at,
             "worst_stall_ms": round(self.worst_stall_s * 1000, 3),
-            "answered_per_second": round(counted / measured_s, 1) if counted else 0.0,
+            "measured_s": self._last_read_at - self._measured_from,
             "outcomes": dict(self.outcomes),
-            "histogram": self._total.written(),
+            "latencies": self._total.encoded(),
         }

@@ -44,7 +44,7 @@ class Course:
         self._track = track
         self._say = say
         self._schedule = Schedule(0.0, ())
-        self._ready_at: float | None = None
+        self._ready_s: float | None = None
         self._marks: list[tuple[Mark, Fault | None]] = []
         self.started_at = 0.0
         self.samples = Samples()
@@ -71,7 +71,7 @@ class Course:
         while True:
             self._crew.check()
             pids = {f"worker-{number}": pid for number, pid in self._crew.pids().items()}
-            pids |= {"sender": running.sender, "reader": running.reader}
+            pids |= running.pids()
             if scene.stack is not None:
                 servers = {"postgres": scene.stack.postgres.pid, "broker": scene.stack.broker.pid}
                 pids |= {name: pid for name, pid in servers.items() if pid is not None}
@@ -104,7 +104,7 @@ class Course:
             self._crew.launch(worker)
         for readiness in asyncio.as_completed([self._crew.ready(worker) for worker in workers]):
             await readiness
-            self._ready_at = self._ready_at or time.monotonic()
+            self._ready_s = self._ready_s or self._now_s()
         self._ends(number, "the workers are ready")
 
     async def _climb(self, ramp: Ramp, running: Running) -> None:
@@ -144,8 +144,8 @@ class Course:
             if fault is not None
         ]
 
-    def figures(self, warmed_up_at: float | None) -> dict[str, Any]:
-        """Give the figures of faults and backlog; `warmed_up_at` is when the latter was done."""
+    def figures(self, warmed_up_s: float | None) -> dict[str, Any]:
+        """Give the figures of faults and backlog; `warmed_up_s` is when the latter was done."""
         outages = [mark for mark, fault in self._marks if isinstance(fault, RestartBroker)]
         found: dict[str, Any] = {"excused_sends": excused(self._track.series, outages)}
         if self._profile.ramp is not None:
@@ -154,8 +154,8 @@ class Course:
             found["excused_sends"] = late_behind(self._profile.ramp, knee, self._track.series)
         if self._profile.faults:
             found["recovery_worst_s"] = worst_s([one for _, one in self.recoveries()])
-        if self._ready_at is not None and warmed_up_at is not None:
-            drain_s = max(SHORTEST_S, warmed_up_at - self._ready_at)
+        if self._ready_s is not None and warmed_up_s is not None:
+            drain_s = max(SHORTEST_S, warmed_up_s - self._ready_s)
             found["drain_s"] = round(drain_s, 1)
             found["drained_per_second"] = round(self._profile.backlog / drain_s, 1)
         return found

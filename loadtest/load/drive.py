@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from loadtest.child import CHILD_LIMIT_S, Child
 from loadtest.ground import DEAD_LETTERS, OUTCOMES
 from loadtest.lanes import COMMANDS
+from loadtest.load.generator import Generator, LocalGenerator, Order
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.sender import AHEAD
+from loadtest.load.share import Share
+from loadtest.load.together import Together, together
 from loadtest.load.track import Track
 from loadtest.site import Site
 from loadtest.traffic.shape import PLAIN, Traffic
 
 CHILD_START_S = 2.5
-"""The schedule begins so long from now, when both children are up, and the first are written."""
+"""The schedule begins so long from now, when all children are up, and the first are written."""
 
 ENDING_LIMIT_S = 60.0
 """After an interruption no outcome may come for so long; what was away has to come back first."""
@@ -47,13 +47,12 @@ class Load(NamedTuple):
 
 class Running(NamedTuple):
     """
-    A load that is under way: its schedule, and the process ids of both sides. `enough` ends the
-    sending before its time.
+    A load that is under way: its schedule, and the process ids of what sends and reads on this
+    machine, by name. `enough` ends the sending before its time.
     """
 
     schedule: Schedule
-    sender: int
-    reader: int
+    pids: Callable[[], Mapping[str, int]]
     enough: Callable[[], None]
 
 
@@ -65,100 +64,135 @@ async def nothing(_: Running) -> None:
     """Do nothing beside a load."""
 
 
-async def drive(place: Site, load: Load, track: Track, beside: Beside = nothing) -> dict[str, Any]:
-    """
-    Send a load and give the figures of both sides. Raises LoadTestError where a child fails, and
-    what `beside` raises.
-    """
-    count = Schedule(0.0, load.stages).count
-    starts_at = time.monotonic() + CHILD_START_S + WRITE_S * (min(count, AHEAD) + load.accounts)
-    schedule = Schedule(starts_at, load.stages)
-    track.begin(schedule)
-    limit_s = CHILD_LIMIT_S + schedule.seconds
-    common = {
-        "bootstrap_servers": place.bootstrap_servers,
-        "partitions": load.partitions,
-        "starts_at": starts_at,
-        "stages": msgspec.to_builtins(load.stages),
-    }
-    to_send = common | {
-        "topic": place.topic(COMMANDS),
-        "accounts": load.accounts,
-        "seed": load.seed,
-        "traffic": msgspec.to_builtins(load.traffic),
-    }
-    to_read = common | {
-        "topic": place.topic(COMMANDS),
-        "outcomes": place.topic(OUTCOMES),
-        "dead_letters": place.topic(DEAD_LETTERS),
-        "patience_s": load.patience_s,
-    }
-    reader = Child("loadtest.load.receiver", to_read, limit_s, hears=True)
-    try:
-        sender = Child("loadtest.load.sender", to_send, limit_s)
-        try:
-            doing = beside(Running(schedule, sender.pid, reader.pid, sender.stop))
-            found = await both(sender, reader, track, doing)
-        finally:
-            sender.abandon()
-    finally:
-        reader.abandon()
-    missing = found["sent"] - found["read"]
-    return {**found, "missing": missing, "warm_up_commands": schedule.warm_up}
-
-
-async def both(
-    sender: Child, reader: Child, track: Track, beside: Awaitable[None]
+async def drive(
+    place: Site,
+    load: Load,
+    track: Track,
+    beside: Beside = nothing,
+    generators: Sequence[Generator] = (),
+    bootstrap_servers: str | None = None,
 ) -> dict[str, Any]:
     """
-    Wait for both sides; what the sender tells is for the reader as well.
+    Send a load and give the figures of all that send and read: a generator on this machine, or
+    those that are named, each its share. They reach Kafka at `bootstrap_servers` where that is
+    another address than the site's.
+
+    Raises LoadTestError where one fails, and what `beside` raises.
+    """
+    all_ = generators or (LocalGenerator(),)
+    count = Schedule(0.0, load.stages).count
+    written = min(count, AHEAD * len(all_)) / len(all_)
+    starts_in_s = CHILD_START_S + WRITE_S * (written + load.accounts)
+    schedule = Schedule(time.monotonic() + starts_in_s, load.stages)
+    track.begin(schedule)
+    orders = [
+        Order(
+            bootstrap_servers=bootstrap_servers or place.bootstrap_servers,
+            commands=place.topic(COMMANDS),
+            outcomes=place.topic(OUTCOMES),
+            dead_letters=place.topic(DEAD_LETTERS),
+            partitions=load.partitions,
+            accounts=load.accounts,
+            seed=load.seed,
+            traffic=load.traffic,
+            stages=tuple(load.stages),
+            share=Share(number, len(all_)),
+            starts_in_s=starts_in_s,
+            patience_s=load.patience_s,
+        )
+        for number in range(len(all_))
+    ]
+
+    def pids() -> dict[str, int]:
+        return {name: pid for one in all_ for name, pid in one.pids().items()}
+
+    def enough() -> None:
+        for one in all_:
+            one.stop()
+
+    doing = beside(Running(schedule, pids, enough))
+    parts, is_interrupted = await conduct(all_, orders, track, doing)
+    found = together(parts)
+    return {
+        **found,
+        "missing": found["sent"] - found["read"],
+        "warm_up_commands": schedule.warm_up,
+        "is_interrupted": is_interrupted,
+    }
+
+
+class _Ears(NamedTuple):
+    """Takes what one generator tells."""
+
+    number: int
+    all: Together
+
+    def sender(self, said: dict[str, Any]) -> None:
+        self.all.sender(self.number, said)
+
+    def reader(self, said: dict[str, Any]) -> None:
+        self.all.reader(self.number, said)
+
+
+async def conduct(
+    generators: Sequence[Generator],
+    orders: Sequence[Order],
+    track: Track,
+    beside: Awaitable[None],
+) -> tuple[list[dict[str, Any]], bool]:
+    """
+    Wait for all generators; give what each has found, and whether it was interrupted.
 
     Interrupted, nothing more is sent, what is done beside comes to its end, and what was sent is
     waited for.
     """
-    ear = await reader.ear()
+    said = Together(len(generators), track)
 
-    def hand_on(said: dict[str, Any]) -> None:
-        track.sender(said)
-        ear(said)
+    async def run(number: int) -> dict[str, Any]:
+        found = await generators[number].run(orders[number], _Ears(number, said))
+        said.over(number)
+        return found
 
-    sending = asyncio.create_task(sender.answer(hand_on))
-    reading = asyncio.create_task(reader.answer(track.reader))
+    tasks = [asyncio.create_task(run(number)) for number in range(len(generators))]
     doing = asyncio.ensure_future(beside)
     is_interrupted = False
     try:
-        await _all_or_failure(sending, reading, doing)
+        await _all_or_failure(tasks, doing)
     except asyncio.CancelledError:
         is_interrupted = True
-        sender.stop()
+        for one in generators:
+            one.stop()
         await _over(doing)
-        await asyncio.wait({sending})
-        await _answered((await sending)["sent"], track, reading)
-        ear({"hurry": True})
+        await _answered(said, track, tasks)
+        for one in generators:
+            one.hurry()
+        await asyncio.wait(tasks)
     except BaseException:
-        for one in (sending, reading, doing):
-            one.cancel()
-        await asyncio.gather(sending, reading, doing, return_exceptions=True)
+        for task in (*tasks, doing):
+            task.cancel()
+        await asyncio.gather(*tasks, doing, return_exceptions=True)
         raise
     await _over(doing)
-    return {**await sending, **await reading, "is_interrupted": is_interrupted}
+    return [task.result() for task in tasks], is_interrupted
 
 
-async def _answered(sent: int, track: Track, reading: asyncio.Task[Any]) -> None:
-    """Wait until all that was sent is answered, or no more comes."""
+async def _answered(said: Together, track: Track, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait until all that was sent is answered, or no more comes once nothing more is sent."""
     last, quiet_since = track.answered, time.monotonic()
-    while last < sent and not reading.done() and time.monotonic() - quiet_since < ENDING_LIMIT_S:
-        await asyncio.sleep(ENDING_POLL_S)
-        if track.answered > last:
+    while not all(task.done() for task in tasks):
+        if said.all_sent and track.answered >= track.sent:
+            return
+        if not said.all_sent or track.answered > last:
             last, quiet_since = track.answered, time.monotonic()
+        elif time.monotonic() - quiet_since >= ENDING_LIMIT_S:
+            return
+        await asyncio.sleep(ENDING_POLL_S)
 
 
-async def _all_or_failure(
-    sending: asyncio.Task[Any], reading: asyncio.Task[Any], doing: asyncio.Future[None]
-) -> None:
-    """Wait for both sides, and for none any more where one of the three fails."""
-    left: set[asyncio.Future[Any]] = {sending, reading, doing}
-    while left & {sending, reading}:
+async def _all_or_failure(tasks: Sequence[asyncio.Task[Any]], doing: asyncio.Future[None]) -> None:
+    """Wait for all generators, and for none any more where one of them or `doing` fails."""
+    left: set[asyncio.Future[Any]] = {*tasks, doing}
+    while left.intersection(tasks):
         done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
         for one in done:
             one.result()

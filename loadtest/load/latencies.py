@@ -31,7 +31,7 @@ class Latencies:
 
     @classmethod
     def decoded(cls, encoded: str) -> Latencies:
-        """Read what `written` has encoded, in whichever process."""
+        """Read what `encoded` has written, in whichever process."""
         found = cls()
         found._histogram.decode_and_add(encoded)
         return found
@@ -59,12 +59,16 @@ class Latencies:
         found = self._histogram.get_percentile_to_value_dict(wanted)
         return [_ms(found[percent]) for percent in wanted]
 
+    def encoded(self) -> str:
+        """Write it as HdrHistogram V2, which adds up with others wherever it was recorded."""
+        return str(self._histogram.encode().decode())
+
     def written(self) -> dict[str, Any]:
-        """Give it as a result has it: the HdrHistogram V2 encoding, and points of its curve."""
+        """Give it as a result has it: encoded, and points of its curve."""
         curve = zip(CURVE, self.percentiles_ms(CURVE), strict=True)
         return {
             "unit": "us",
-            "encoded": self._histogram.encode().decode(),
+            "encoded": self.encoded(),
             "percentiles": [[percent, ms] for percent, ms in curve if ms is not None],
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,8 @@ from loadtest.ground import Ground
 from loadtest.load.accounts import RECORDS_EACH, TITLE
 from loadtest.load.answers import KINDS, POSTED, REJECTED
 from loadtest.load.drive import Load
-from loadtest.load.transfers import load as written_again
+from loadtest.load.share import Share
+from loadtest.load.transfers import load_of
 from loadtest.proof.books import Faults, prove_load
 from loadtest.proof.prove import Proof
 from loadtest.proof.prove import prove as prove_against_the_model
@@ -37,7 +38,7 @@ async def prove(
         known = list((await prove_transfers(case, load, found, events)).lines)
     else:
         known = answered_wrongly(found) + told_wrongly(
-            found["outcomes"], meant_of(load, found["sent"])
+            found["outcomes"], meant_of(load, sent_by(found))
         )
     return msgspec.structs.replace(proof, lines=(*known, *proof.lines))
 
@@ -53,9 +54,7 @@ async def prove_transfers(case: Site, load: Load, found: Mapping[str, Any], even
     others = found["read"] - found["outcomes"].get(POSTED, 0)
     if others:
         lines.append(f"{others:,} outcomes that are not {POSTED}")
-    wanted = written_again(
-        found["sent"], load.accounts, load.partitions, seed=load.seed, keep_records=False
-    )
+    wanted = load_of(sent_by(found), load.accounts, load.partitions, seed=load.seed)
     faults = await prove_load(case.database_url, wanted, load.accounts, events)
     return Faults((*lines, *faults.lines))
 
@@ -73,10 +72,20 @@ def answered_wrongly(found: Mapping[str, Any]) -> list[str]:
     return [f"{number:,} {what}" for what, number in wrong.items() if number]
 
 
-def meant_of(load: Load, sent: int) -> Counter[str]:
-    """Count what the commands of a load were meant to be."""
+def sent_by(found: Mapping[str, Any]) -> list[int]:
+    """Give how many commands each generator has sent, in the order of their shares."""
+    return [one["sent"] for one in found["generators"]]
+
+
+def meant_of(load: Load, sent: Sequence[int]) -> Counter[str]:
+    """Count what the commands of a load were meant to be; `sent` is how many of each share were."""
     blocks = Blocks(load.accounts, load.partitions, load.seed, load.traffic)
-    return Counter(one.meant for one in blocks.commands(sent))
+    shares = (Share(number, len(sent)) for number in range(len(sent)))
+    return Counter(
+        one.meant
+        for share, count in zip(shares, sent, strict=True)
+        for one in blocks.commands(count, share=share)
+    )
 
 
 def told_wrongly(outcomes: Mapping[str, int], meant: Mapping[str, int]) -> list[str]:

@@ -13,7 +13,9 @@ from aiokafka import TopicPartition
 from loadtest.child import heard, needs, serve, tell
 from loadtest.load.answers import Answer, Reading
 from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
+from loadtest.load.precedence import take_precedence
 from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.share import Share
 from loadtest.observe import consumer
 
 QUIET_LIMIT_S = 30.0
@@ -78,6 +80,7 @@ class Ends:
 
 
 async def main(
+    *,
     bootstrap_servers: str,
     topic: str,
     outcomes: str,
@@ -85,16 +88,20 @@ async def main(
     partitions: int,
     starts_at: float,
     stages: list[dict[str, Any]],
+    share: list[int],
+    place: int,
     patience_s: float,
 ) -> dict[str, Any]:
     """
-    Read answers until all are there, or none comes for a while; give the figures.
+    Read answers to a share of a load until all are there, or none comes for a while; give the
+    figures.
 
     `patience_s` is how much longer than usual none may come: what is away for a while is waited
     for.
     """
     gc.disable()  # millions of small objects and no cycles
-    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
+    take_precedence(place)
+    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]), Share(*share))
     arrivals = Arrivals(plan, partitions)
     ear = Ear(arrivals, patience_s)
     listening = asyncio.create_task(ear.listen())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from deploy.local.ports import free_port
 from loadtest import site
+from loadtest.agents.fleet import ALONE, Fleet, about, agents_of, processes_of
 from loadtest.errors import LoadTestError
 from loadtest.faults.plan import Server, behind_a_proxy, needs_own_servers
 from loadtest.faults.proxy import Proxy, Way
@@ -22,6 +24,7 @@ from loadtest.load.accounts import funded
 from loadtest.load.course import Course
 from loadtest.load.crew import Crew
 from loadtest.load.drive import Load, drive
+from loadtest.load.generator import Generator
 from loadtest.load.profile import Profile
 from loadtest.load.prove import prove
 from loadtest.load.result import recoveries_table, result_of, show
@@ -39,8 +42,10 @@ COMES_BACK_S = 30.0
 """What a server or a worker takes to be back on a slow machine; outcomes are waited for longer."""
 
 
-def run(name: str, profile: Profile, result: Path | None) -> int:
-    """Run a profile, print its figures and write the result; give the exit status."""
+def run(name: str, profile: Profile, result: Path | None, fleet: Fleet = ALONE) -> int:
+    """
+    Run a profile, sent by a fleet; print its figures and write the result; give the exit status.
+    """
     gc.disable()  # millions of small objects and no cycles
     console = screen()
     if site.given() and (why := needs_own_servers(profile.faults)):
@@ -49,12 +54,17 @@ def run(name: str, profile: Profile, result: Path | None) -> int:
     proxied = behind_a_proxy(profile.faults)
     ports = {server: free_port() for server in sorted(proxied)}
     with (
-        ground_of("load", console, kafka_proxy_port=ports.get(Server.KAFKA)) as (ground, folder),
+        ground_of(
+            "load",
+            console,
+            kafka_proxy_port=ports.get(Server.KAFKA),
+            kafka_outer_host=fleet.outer_host,
+        ) as (ground, folder),
         ExitStack() as ends,
         asyncio.Runner() as runner,
     ):
         proxy = _proxy(ground, ports, ends)
-        measured = runner.run(_measure(profile, ground, proxy, folder, console))
+        measured = runner.run(_measure(profile, ground, proxy, folder, console, fleet))
     written = result_of(name, profile, measured)
     path = result or RESULTS / f"{name}.json"
     write_result(path, written)
@@ -76,11 +86,18 @@ def _proxy(ground: Ground, ports: dict[Server, int], ends: ExitStack) -> Proxy |
 
 
 async def _measure(
-    profile: Profile, ground: Ground, proxy: Proxy | None, folder: Path, console: Console
+    profile: Profile,
+    ground: Ground,
+    proxy: Proxy | None,
+    folder: Path,
+    console: Console,
+    fleet: Fleet,
 ) -> dict[str, Any]:
     await ground.refuse_unless_for_tests()
     begun = await head(ground, folder, command_acks="all", command_producer="idempotent")
     async with AsyncExitStack() as stack:
+        view = View(console)
+        generators = await stack.enter_async_context(fleet.gathered(view.say))
         console.print(f"opening {profile.accounts:,} accounts")
         accounts = funded(ground, profile.accounts, PARTITIONS, folder, profile.traffic)
         template = await stack.enter_async_context(accounts)
@@ -89,11 +106,12 @@ async def _measure(
         load = _load(profile, session_timeout_s)
         crew = Crew(folder, _workers_site(case, proxy).environment)
         scene = Scene(crew, ground.stack, proxy)
-        view = View(console)
         track = Track(view.show)
         course = Course(profile, scene, crew, track, view.say)
+        outer = ground.outer_servers
         try:
-            found = await _driven(profile, load, case, course, crew, track, view)
+            with view:
+                found = await _driven(profile, load, case, course, crew, track, generators, outer)
         finally:
             crew.end()
         if profile.faults:
@@ -104,6 +122,9 @@ async def _measure(
             )
         console.print("proving the books")
         proof = await prove(ground, case, load, found, console)
+        for agent in agents_of(generators):
+            agent.over("the books prove" if proof.holds else "the proof failed")
+    senders = found.pop("generators")
     apart = {name: found.pop(name) for name in ("outcomes", "histogram")}
     return begun | {
         "found": found | {"session_timeout_s": session_timeout_s},
@@ -111,7 +132,8 @@ async def _measure(
         "started_at": course.started_at,
         "series": [row._asdict() for row in track.series],
         **apart,
-        "processes": course.samples.shown(),
+        "processes": course.samples.shown() | processes_of(generators),
+        "generators": [one | about(by) for one, by in zip(senders, generators, strict=True)],
         "marks": course.marks(),
         "steps": [step._asdict() for step in course.steps()],
         "schedule": msgspec.to_builtins(load.stages),
@@ -149,7 +171,8 @@ async def _driven(
     course: Course,
     crew: Crew,
     track: Track,
-    view: View,
+    generators: Sequence[Generator],
+    outer_servers: str | None,
 ) -> dict[str, Any]:
     """Start the workers, send and read; give all figures."""
     if not profile.backlog:
@@ -158,10 +181,9 @@ async def _driven(
             crew.launch(number)
         for number in workers:
             await crew.ready(number)
-    with view:
-        found = await drive(case, load, track, course)
+    found = await drive(case, load, track, course, generators, outer_servers)
     crew.check()
-    found |= course.figures(found.pop("warmed_up_at"))
+    found |= course.figures(found.pop("warmed_up_s"))
     measured = max(1, found["sent"] - found["warm_up_commands"])
     late = found["late_sends"] - found["excused_sends"]
     return found | {

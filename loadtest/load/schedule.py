@@ -9,6 +9,8 @@ from math import sqrt
 
 import msgspec
 
+from loadtest.load.share import WHOLE, Share
+
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
@@ -54,36 +56,41 @@ class Schedule:
     """
     The stages of a load one after another: what is due when, whatever happens.
 
-    `starts_at` is a time of the monotonic clock, which all processes of a machine share.
+    `starts_at` is a time of the monotonic clock, which all processes of a machine share. A
+    generator's `share` of a load has the same stages; its commands are numbered by themselves.
     """
 
-    def __init__(self, starts_at: float, stages: Sequence[Stage]) -> None:
+    def __init__(self, starts_at: float, stages: Sequence[Stage], share: Share = WHOLE) -> None:
         self.starts_at = starts_at
         self.stages = tuple(stages)
+        self._share = share
         self._firsts = [0, *accumulate(stage.commands for stage in stages)]
         self._begins = [0.0, *accumulate(stage.seconds for stage in stages)]
-        self.count = self._firsts[-1]
+        self.count = share.part(self._firsts[-1])
         self.seconds = self._begins[-1]
         warming = list(takewhile(lambda stage: stage.warm_up, stages))
-        self.warm_up = self._firsts[len(warming)]
+        self.warm_up = share.part(self._firsts[len(warming)])
         """How many commands come first and are left out of the figures."""
 
         self.measured_s = self.seconds - self._begins[len(warming)]
 
     def due(self, number: int) -> float:
         """Give the time at which a command is due."""
-        at = bisect_right(self._firsts, number, hi=len(self.stages)) - 1
-        passed = self._begins[at] + self.stages[at].due_s(number - self._firsts[at])
+        whole = self._share.whole(number)
+        at = bisect_right(self._firsts, whole, hi=len(self.stages)) - 1
+        passed = self._begins[at] + self.stages[at].due_s(whole - self._firsts[at])
         return self.starts_at + passed
 
     def dues(self, first: int, end: int) -> Iterator[float]:
         """Give the times at which the commands from one to before another are due."""
-        for stage, begins, *numbers in zip(
+        share = self._share
+        for stage, begins, *bounds in zip(
             self.stages, self._begins, self._firsts, self._firsts[1:], strict=False
         ):
-            opens = self.starts_at + begins
-            for number in range(max(first, numbers[0]), min(end, numbers[1])):
-                yield opens + stage.due_s(number - numbers[0])
+            opens, (opening, closing) = self.starts_at + begins, bounds
+            start = share.whole(max(first, share.part(opening)))
+            for whole in range(start, min(share.whole(end), closing), share.of):
+                yield opens + stage.due_s(whole - opening)
 
     def due_by(self, now: float) -> int:
         """Count the commands that are due."""
@@ -91,7 +98,9 @@ class Schedule:
         if passed < 0:
             return 0
         at = bisect_right(self._begins, passed, hi=len(self.stages)) - 1
-        return self._firsts[at] + self.stages[at].due_by(passed - self._begins[at])
+        return self._share.part(
+            self._firsts[at] + self.stages[at].due_by(passed - self._begins[at])
+        )
 
     def per_second(self, now: float) -> float:
         """Give the rate that is meant at a time, zero before and after."""
@@ -100,4 +109,5 @@ class Schedule:
             return 0.0
         at = bisect_right(self._begins, passed, hi=len(self.stages)) - 1
         stage, into = self.stages[at], (passed - self._begins[at]) / self.stages[at].seconds
-        return stage.per_second + (stage.last_per_second - stage.per_second) * into
+        rate = stage.per_second + (stage.last_per_second - stage.per_second) * into
+        return rate / self._share.of

@@ -17,7 +17,9 @@ from loadtest.child import needs, serve, tell, told_to_stop
 from loadtest.errors import LoadTestError
 from loadtest.load.arrivals import LATE_AFTER_S
 from loadtest.load.filling import producer, send
+from loadtest.load.precedence import take_precedence
 from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.share import Share
 from loadtest.load.transfers import Pair, transfers
 from loadtest.traffic.blocks import Blocks
 from loadtest.traffic.shape import Traffic
@@ -56,12 +58,12 @@ class Record(Protocol):
 
 
 def commands(
-    number: int, accounts: int, partitions: int, seed: int, traffic: Traffic
+    number: int, accounts: int, partitions: int, seed: int, traffic: Traffic, share: Share
 ) -> Iterator[Record]:
-    """Write so many commands of a load."""
+    """Write so many commands of a share of a load."""
     if traffic.is_plain:
-        return transfers(number, accounts, partitions, seed=seed)
-    return Blocks(accounts, partitions, seed, traffic).commands(number)
+        return transfers(number, accounts, partitions, seed=seed, share=share)
+    return Blocks(accounts, partitions, seed, traffic).commands(number, share=share)
 
 
 class Ordinals:
@@ -69,7 +71,7 @@ class Ordinals:
     Follows where the batches of a partition stand.
 
     The broker can't always tell that of a batch that it got twice. It stands behind the one before
-    then, as nobody else writes there: if the next one proves otherwise, nothing can be timed.
+    then, where nobody else writes there: if the next one proves otherwise, nothing can be timed.
     """
 
     def __init__(self) -> None:
@@ -191,6 +193,7 @@ def progress(lanes: Iterable[Lane], sent: int, homes: bytearray, *, ended: bool)
 
 
 async def main(
+    *,
     bootstrap_servers: str,
     topic: str,
     partitions: int,
@@ -199,13 +202,18 @@ async def main(
     traffic: dict[str, Any],
     starts_at: float,
     stages: list[dict[str, Any]],
+    share: list[int],
+    place: int,
 ) -> dict[str, Any]:
-    """Send everything; give how many sends were late, and the CPU seconds used."""
+    """Send a share of a load; give how many sends were late, and the CPU seconds used."""
     gc.disable()  # millions of small objects and no cycles
+    precedence = take_precedence(place)
     cpu_s = time.process_time()
-    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]))
+    own = Share(*share)
+    plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]), own)
     stopping = told_to_stop()
-    written = commands(plan.count, accounts, partitions, seed, msgspec.convert(traffic, Traffic))
+    mix = msgspec.convert(traffic, Traffic)
+    written = commands(plan.count, accounts, partitions, seed, mix, own)
     # Written before they are due: what writing costs would be missed by the system under test.
     ahead = deque(islice(written, AHEAD))
     written_cpu_s = time.process_time() - cpu_s
@@ -242,6 +250,7 @@ async def main(
         "latest_send_ms": round(max(lane.latest_s for lane in lanes) * 1000, 3),
         "sender_cpu_s": round(cpu_s, 3),
         "written_cpu_s": round(written_cpu_s, 3),
+        **precedence,
     }
 
 

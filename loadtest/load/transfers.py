@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from itertools import count as numbers
 from random import Random
 from typing import NamedTuple
 
+from loadtest.load.share import BLOCK, WHOLE, Share
 from loadtest.record import partition_of
 from loadtest.reference.amounts import major_of
 from loadtest.stories.pen import CHANNELS, REQUESTED_AT
@@ -18,9 +18,6 @@ FUNDS_MINOR = 100_000_000_00
 AMOUNT_MINOR_MAX = 500_00
 FIRST_ID_MS = 1_795_255_200_000
 IDS_PER_MS = 20
-BLOCK = 10_000
-"""Commands are written in blocks of so many, each from the seed and its number alone."""
-
 CHUNK = 1_000
 """So many transfers are drawn at once: one by one costs more, a block at once stops its sender."""
 
@@ -57,16 +54,24 @@ def number_of(identity: str) -> int:
 
 
 def transfers(
-    count: int, accounts: int, partitions: int, *, seed: int, hot: bool = False, first: int = 0
+    count: int,
+    accounts: int,
+    partitions: int,
+    *,
+    seed: int,
+    hot: bool = False,
+    first: int = 0,
+    share: Share = WHOLE,
 ) -> Iterator[Transfer]:
     """
-    Write `count` transfers, numbered from `first` on; with `hot` all of them credit account 0.
+    Write `count` transfers of a share, its own from `first` on; with `hot` all credit account 0.
 
     Every account has funds for all that it could be asked to pay, so the order does not matter.
     """
     written = Writer(accounts, partitions, seed=seed, hot=hot)
     block, skipped = divmod(first, BLOCK)
-    return islice(chain.from_iterable(map(written.block, numbers(block))), skipped, skipped + count)
+    blocks = map(written.block, share.blocks(block))
+    return islice(chain.from_iterable(blocks), skipped, skipped + count)
 
 
 class Writer:
@@ -130,17 +135,33 @@ def load(
     keep_records: bool = True,
 ) -> Load:
     """Write a load of transfers; without `keep_records` only what must come of them."""
+    return load_of([count], accounts, partitions, seed=seed, hot=hot, keep_records=keep_records)
+
+
+def load_of(
+    counts: Sequence[int],
+    accounts: int,
+    partitions: int,
+    *,
+    seed: int,
+    hot: bool = False,
+    keep_records: bool = False,
+) -> Load:
+    """Write the load of several generators; `counts` says how many each of them has sent."""
     lanes: list[list[Pair]] = [[] for _ in range(partitions)]
     balances = [FUNDS_MINOR] * accounts
-    total = 0
-    for one in transfers(count, accounts, partitions, seed=seed, hot=hot):
-        if keep_records:
-            lanes[one.partition].append((one.key, one.value))
-        balances[one.debit] -= one.amount_minor
-        balances[one.credit] += one.amount_minor
-        total += one.amount_minor
+    total = ids_sum = 0
+    for number, count in enumerate(counts):
+        share = Share(number, len(counts))
+        ids_sum += sum(sum(identities) for identities in share.identities(count))
+        for one in transfers(count, accounts, partitions, seed=seed, hot=hot, share=share):
+            if keep_records:
+                lanes[one.partition].append((one.key, one.value))
+            balances[one.debit] -= one.amount_minor
+            balances[one.credit] += one.amount_minor
+            total += one.amount_minor
     named = {account_name(number): minor for number, minor in enumerate(balances)}
-    return Load(lanes, named, count, total, count * (count - 1) // 2)
+    return Load(lanes, named, sum(counts), total, ids_sum)
 
 
 def with_cash(balances: dict[str, int], accounts: int) -> dict[str, int]:

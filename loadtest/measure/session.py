@@ -34,11 +34,16 @@ def screen() -> Console:
 
 @contextmanager
 def ground_of(
-    kind: str, console: Console, *, kafka_proxy_port: int | None = None
+    kind: str,
+    console: Console,
+    *,
+    kafka_proxy_port: int | None = None,
+    kafka_outer_host: str | None = None,
 ) -> Iterator[tuple[Ground, Path]]:
     """
     Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the workers'
-    logs. Kafka's clients may come through a proxy on `kafka_proxy_port`.
+    logs. Kafka's clients may come through a proxy on `kafka_proxy_port`, and from other machines,
+    which reach this one at `kafka_outer_host`.
     """
     name = f"{kind}-{secrets.token_hex(3)}"
     folder = RUNS / name
@@ -46,7 +51,12 @@ def ground_of(
     try:
         with ExitStack() as ends:
             ground = found_or_started(
-                name, folder, console, ends, kafka_proxy_port=kafka_proxy_port
+                name,
+                folder,
+                console,
+                ends,
+                kafka_proxy_port=kafka_proxy_port,
+                kafka_outer_host=kafka_outer_host,
             )
             yield ground, folder
     except Exception as error:

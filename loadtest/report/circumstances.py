@@ -31,12 +31,21 @@ def circumstances(result: Head, *, is_known: bool) -> list[Html | None]:
                 _facts("Machine", result.machine),
                 _facts("Versions", result.versions),
                 _facts("Durability", {**result.durability, "fdatasync_ms": result.fdatasync_ms}),
+                *(_facts(title, facts) for title, facts in generators(result)),
                 class_="columns",
             ),
         )
         if result.machine or result.versions or result.durability
         else None,
     ]
+
+
+def generators(result: Head) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what is known of each generator, with its name."""
+    for place, one in enumerate(result.generators, 1):
+        several = f" {place}" if len(result.generators) > 1 else ""
+        facts = {name: value for name, value in one.items() if name != "agent"}
+        yield one.get("agent", f"Generator{several}"), facts
 
 
 def _again(result: Head, *, is_known: bool) -> Html | None:

@@ -117,6 +117,9 @@ class Head(msgspec.Struct, frozen=True):
     faults: Any = None
     """What a proof found, in results from before `proof`."""
 
+    generators: tuple[dict[str, Any], ...] = ()
+    """What each sender and reader did and used, in the order of their shares."""
+
     machine: dict[str, Any] = {}
     versions: dict[str, Any] = {}
     durability: dict[str, Any] = {}

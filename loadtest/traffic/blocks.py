@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterator
-from itertools import accumulate, chain, count, islice
+from itertools import accumulate, chain, islice
 from random import Random
 from typing import Final, NamedTuple
 
 import orjson
 
-from loadtest.load.transfers import BLOCK, transaction_id
+from loadtest.load.share import BLOCK, WHOLE, Share
+from loadtest.load.transfers import transaction_id
 from loadtest.stories.pen import CHANNELS, REQUESTED_AT
 from loadtest.traffic.kinds import KINDS, Desk, insufficient
 from loadtest.traffic.poison import spoilt
@@ -68,10 +69,10 @@ class Blocks:
             if NEEDS[kind]
         }
 
-    def commands(self, number: int, first: int = 0) -> Iterator[Command]:
-        """Write so many commands from one on."""
+    def commands(self, number: int, first: int = 0, share: Share = WHOLE) -> Iterator[Command]:
+        """Write so many commands of a share, its own from one on."""
         block, skipped = divmod(first, BLOCK)
-        written = chain.from_iterable(map(self.block, count(block)))
+        written = chain.from_iterable(map(self.block, share.blocks(block)))
         return islice(written, skipped, skipped + number)
 
     def block(self, block: int) -> Iterator[Command]:

@@ -13,6 +13,8 @@ from tests.integration.bank import Bank, bank_on
 from tests.integration.filled import fill
 from tests.integration.history import fill_with_history
 from tests.integration.ledgers import Backend, MemoryBackend, copied, postgres_backend
+from tests.integration.machines import Machines
+from tests.integration.machines import machines as made_machines
 from tests.integration.races import HeldLedger, Race
 
 
@@ -32,6 +34,13 @@ async def backend(backend_url: str | None) -> AsyncIterator[Backend]:
         yield MemoryBackend()
         return
     async with postgres_backend(backend_url) as found:
+        yield found
+
+
+@pytest.fixture
+def machines() -> Iterator[Machines]:
+    """Return what makes machines with networks and clocks of their own."""
+    with made_machines() as found:
         yield found
 
 

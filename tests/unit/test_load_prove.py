@@ -8,6 +8,7 @@ import pytest
 
 from loadtest.load.drive import Load
 from loadtest.load.prove import answered_wrongly, meant_of, told_wrongly
+from loadtest.load.share import BLOCK
 from loadtest.traffic.shape import Traffic
 
 FOUND: dict[str, Any] = {
@@ -64,7 +65,15 @@ def test_answers_are_of_the_kinds_that_were_meant(changed: dict[str, int], said:
 def test_what_was_meant_is_counted_for_what_was_sent_alone() -> None:
     """A load that was interrupted is proved as if no more had been meant."""
     load = Load((), 20, 8, 1, Traffic(repeats_percent=30, poison_percent=10))
-    few, more = meant_of(load, 100), meant_of(load, 1_000)
+    few, more = meant_of(load, [100]), meant_of(load, [1_000])
     assert (few.total(), more.total()) == (100, 1_000)
     assert few <= more
     assert more.keys() == {"first", "repeat", "invalid"}
+
+
+def test_what_several_sent_was_meant_by_each_of_its_own_share() -> None:
+    """The second of two sends the second block from its beginning on."""
+    load = Load((), 20, 8, 1, Traffic(repeats_percent=30))
+    whole, second = meant_of(load, [BLOCK + 50]), meant_of(load, [0, 50])
+    assert meant_of(load, [BLOCK, 50]) == whole
+    assert whole - meant_of(load, [BLOCK]) == second

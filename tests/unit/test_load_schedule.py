@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.load.schedule import Schedule, Stage
+from loadtest.load.share import Share
 
 STEADY = Stage(seconds=2.0, per_second=10)
 RAMP = Stage(seconds=4.0, per_second=0, to_per_second=10)
@@ -75,3 +76,23 @@ def test_the_dues_of_a_range_are_those_of_its_numbers(
     assert list(schedule.dues(first, end)) == pytest.approx(
         [schedule.due(number) for number in range(first, end)]
     )
+
+
+@given(st.lists(STAGES, min_size=1, max_size=4), st.integers(1, 5), st.data())
+def test_shares_are_the_whole_schedule(stages: list[Stage], of: int, data: st.DataObject) -> None:
+    """What several send is due when the whole says: nothing twice, nothing left out."""
+    stages[0] = Stage(seconds=1.0, per_second=7, warm_up=True)
+    whole = Schedule(50.0, stages)
+    shares = [Schedule(50.0, stages, Share(number, of)) for number in range(of)]
+    dues = [list(one.dues(0, one.count)) for one in shares]
+    assert sorted(due for each in dues for due in each) == list(whole.dues(0, whole.count))
+    assert sum(one.warm_up for one in shares) == whole.warm_up
+
+    one, own = data.draw(st.sampled_from(list(zip(shares, dues, strict=True))))
+    assert [one.due(number) for number in range(one.count)] == pytest.approx(own)
+    first = data.draw(st.integers(0, one.count))
+    assert list(one.dues(first, one.count)) == own[first:]
+    now = data.draw(st.floats(49.0, 51.0 + whole.seconds))
+    assert sum(each.due_by(now) for each in shares) == whole.due_by(now)
+    rates = [each.per_second(now) for each in shares]
+    assert sum(rates) == pytest.approx(whole.per_second(now))

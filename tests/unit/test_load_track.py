@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import textwrap
 from pathlib import Path
@@ -13,7 +12,6 @@ from rich.console import Console
 
 from loadtest.child import Child
 from loadtest.errors import LoadTestError
-from loadtest.load.drive import both
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.track import (
     HEADED_EVERY_LINES,
@@ -186,91 +184,3 @@ async def test_a_child_that_fails_is_told(
     with pytest.raises(LoadTestError, match=said):
         await child.answer()
     assert not psutil.pid_exists(child.pid)
-
-
-async def test_where_one_side_fails_the_other_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody waits for outcomes of what is not sent."""
-    sender = Child(module(tmp_path, monkeypatch, "raise SystemExit('no broker')"), {}, 60.0)
-    (tmp_path / "another.py").write_text("import time; time.sleep(60)")
-    reader = Child("another", {}, 60.0, hears=True)
-    with pytest.raises(LoadTestError, match="no broker"):
-        await both(sender, reader, Track(), forever())
-    await asyncio.sleep(0)
-    reader.abandon()
-    assert not psutil.pid_exists(reader.pid)
-
-
-async def forever() -> None:
-    """Go on for longer than anybody waits."""
-    await asyncio.sleep(3_600)
-
-
-async def test_what_fails_beside_a_load_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A worker that has ended, or a server that does not come back, is told at once."""
-    children = [
-        Child(module(tmp_path, monkeypatch, "import time; time.sleep(60)"), {}, 60.0, hears=True)
-        for _ in range(2)
-    ]
-
-    async def fails() -> None:
-        raise LoadTestError("worker 1 has ended with status 70")
-
-    with pytest.raises(LoadTestError, match="worker 1 has ended"):
-        await both(children[0], children[1], Track(), fails())
-    for child in children:
-        child.abandon()
-        assert not psutil.pid_exists(child.pid)
-
-
-async def test_interrupted_what_is_done_beside_is_undone_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was sent before can only be answered when nothing is frozen or away any more."""
-    text = """
-        import asyncio
-        from pathlib import Path
-        import asyncio
-        from loadtest.child import heard, needs, serve, tell, told_to_stop
-
-        async def hurried():
-            async for said in heard():
-                if "hurry" in said:
-                    return
-
-        async def main(name, waits_for):
-            stopping = told_to_stop()
-            tell({})
-            tell({})
-            await (hurried() if waits_for else stopping.wait())
-            return {name: not waits_for or Path(waits_for).exists(), "sent": 0}
-
-        serve(main(**needs()))
-        """
-    name = module(tmp_path, monkeypatch, text)
-    mended = tmp_path / "mended"
-    sender = Child(name, {"name": "sender", "waits_for": ""}, 60.0)
-    reader = Child(name, {"name": "reader", "waits_for": str(mended)}, 60.0, hears=True)
-    begun = asyncio.Event()
-
-    async def fault() -> None:
-        begun.set()
-        try:
-            await forever()
-        finally:
-            await asyncio.sleep(0.1)
-            mended.touch()
-
-    up = [asyncio.Event(), asyncio.Event()]
-    track = Track()
-    monkeypatch.setattr(track, "sender", lambda _: up[0].set())
-    monkeypatch.setattr(track, "reader", lambda _: up[1].set())
-    running = asyncio.create_task(both(sender, reader, track, fault()))
-    for one in (begun, *up):
-        await one.wait()
-    running.cancel()
-    found = await running
-    assert found == {"sender": True, "reader": True, "sent": 0, "is_interrupted": True}

@@ -4,10 +4,12 @@ import json
 import os
 from uuid import UUID
 
+from loadtest.load.share import BLOCK, Share
 from loadtest.load.transfers import (
     FUNDS_MINOR,
     account_name,
     load,
+    load_of,
     number_of,
     transaction_id,
     transfers,
@@ -114,3 +116,28 @@ def test_processes_are_measured() -> None:
     while cpu_seconds(os.getpid()) < began + 0.05:
         sum(held[:100_000])
     assert peak_memory_bytes(os.getpid()) > len(held)
+
+
+def test_shares_are_disjoint_parts_of_one_load() -> None:
+    """Whoever sends them, and however many of each: what must come of them adds up."""
+    counts = [BLOCK + 3, 7]
+    parts = [
+        list(transfers(count, ACCOUNTS, PARTITIONS, seed=5, share=Share(number, 2)))
+        for number, count in enumerate(counts)
+    ]
+    whole = list(transfers(2 * BLOCK + 3, ACCOUNTS, PARTITIONS, seed=5))
+    assert parts == [[*whole[:BLOCK], *whole[2 * BLOCK :]], whole[BLOCK : BLOCK + 7]]
+
+    sent = [one for part in parts for one in part]
+    written = load_of(counts, ACCOUNTS, PARTITIONS, seed=5)
+    assert (written.payments, written.amount_minor) == (
+        len(sent),
+        sum(one.amount_minor for one in sent),
+    )
+    ids = [json.loads(one.value)["transaction_id"] for one in sent]
+    assert len(set(ids)) == len(ids)
+    assert written.ids_sum == sum(map(number_of, ids))
+    assert sum(written.balances.values()) == ACCOUNTS * FUNDS_MINOR
+    assert load_of([500], ACCOUNTS, PARTITIONS, seed=5) == load(
+        500, ACCOUNTS, PARTITIONS, seed=5, keep_records=False
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.load.transfers import BLOCK
+from loadtest.load.share import BLOCK
 from loadtest.record import partition_of
 from loadtest.reference.contract import Command as Meaning
 from loadtest.reference.contract import read
