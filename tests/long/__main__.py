@@ -7,6 +7,7 @@ LONG_STEPS, LONG_SCALE, LONG_SEEDS and LONG_SOAK_PAYMENTS say how much is run, s
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -192,6 +193,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run what the environment asks for; give the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m tests.long",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
