@@ -160,6 +160,8 @@ def run_command(
         named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
         os.environ.update({name: value for name, value in named.items() if value})
         fleet = Fleet(generators, agents, _address(listen, "--listen"))
+        if why := fleet.wrong():
+            raise click.UsageError(why)
         return run(Path(profile).stem, found, result, fleet)
     except NOT_DONE as error:
         _tell(error)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -50,6 +51,8 @@ class Child:
             start_new_session=True,
         )
         self._ear: asyncio.WriteTransport | None = None
+        # Of its own: it is taken for as long as the child lives, and others wait for the loop's.
+        self._thread = ThreadPoolExecutor(1)
         assert self._process.stdin is not None, "asked for above"
         self._process.stdin.write(orjson.dumps(needs) + b"\n")
         self._process.stdin.flush()
@@ -69,7 +72,7 @@ class Child:
         def hand_on(said: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(progress, said)
 
-        reading = asyncio.create_task(asyncio.to_thread(self._read, hand_on))
+        reading = loop.run_in_executor(self._thread, self._read, hand_on)
         try:
             done, _ = await asyncio.wait({reading}, timeout=self._limit_s)
             complaint = self._end()
@@ -127,6 +130,7 @@ class Child:
             assert self._process.stdout is not None, "asked for above"
             # A reader in its thread has come to the end, or never began.
             self._process.stdout.close()
+            self._thread.shutdown(wait=False)
 
     def _deafen(self) -> None:
         if self._ear is not None:

@@ -20,6 +20,7 @@ from loadtest.measure.machine import machine
 from loadtest.measure.samples import Samples
 
 CONNECT_POLL_S: Final = 0.5
+CONNECT_LIMIT_S: Final = 10.0
 SAMPLE_EVERY_S: Final = 1.0
 NOT_FOR_THE_RUN: Final = frozenset({"homes", "runs"})
 """What a sender tells its own reader alone: where each command stands."""
@@ -39,14 +40,10 @@ async def serve(
         hello = Hello(name=told, harness=harness(), machine=machine())
         line.say(wire.HELLO, msgspec.to_builtins(hello))
         say(f"connected to {host}:{port} as {told}; waiting for the others")
-        order = await _ordered(line)
+        order, place = await _ordered(line)
         say(f"share {order.share.number + 1} of {order.share.of}, {order.seconds:,.0f} s")
-        await _work(line, order)
-        match await line.hear():
-            case wire.OVER, verdict:
-                say(f"the run is over: {verdict}")
-            case _:
-                raise LoadTestError("the run was lost before it was over")
+        await _work(line, order, place)
+        say(f"the run is over: {await _over(line)}")
     finally:
         await line.close()
 
@@ -55,17 +52,32 @@ async def _connected(host: str, port: int, wait_s: float) -> Wire:
     ends_at = time.monotonic() + wait_s
     while True:
         try:
-            return Wire(*await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX))
-        except OSError as error:
-            if time.monotonic() > ends_at:
-                raise LoadTestError(f"no run listens at {host}:{port}: {error}") from error
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                return Wire(*await asyncio.open_connection(host, port, limit=LINE_BYTES_MAX))
+        except (OSError, UnicodeError) as error:
+            if time.monotonic() > ends_at or isinstance(error, UnicodeError):
+                why = str(error) or f"no answer in {CONNECT_LIMIT_S:.0f} s"
+                raise LoadTestError(f"no run listens at {host}:{port}: {why}") from error
         await asyncio.sleep(CONNECT_POLL_S)
 
 
-async def _ordered(line: Wire) -> Order:
+async def _over(line: Wire) -> str:
+    """Wait for the end of the run; what it says to all meanwhile has been done here."""
+    while (said := await line.hear()) is not None:
+        match said:
+            case wire.OVER, verdict:
+                return str(verdict)
+            case _:
+                pass
+    raise LoadTestError("the run was lost before it was over")
+
+
+async def _ordered(line: Wire) -> tuple[Order, int]:
+    """Wait for the order, and for the place on this machine."""
     match await line.hear():
         case wire.ORDER, what:
-            return msgspec.convert(what, Order)
+            place = what.pop("place")
+            return msgspec.convert(what, Order), place
         case wire.REFUSED, why:
             raise LoadTestError(f"the run refuses: {why}")
         case _:
@@ -86,9 +98,9 @@ class _Mouth:
         self._wire.say(wire.READER, said)
 
 
-async def _work(line: Wire, order: Order) -> None:
+async def _work(line: Wire, order: Order, place: int) -> None:
     """Send and read a share, as the run says, and tell it what was found."""
-    generator, samples = LocalGenerator(), Samples()
+    generator, samples = LocalGenerator(place=place), Samples()
     working = asyncio.create_task(generator.run(order, _Mouth(line)))
     heeding = asyncio.create_task(_heed(line, generator))
     looking = asyncio.create_task(_look(generator, samples, order.starts_in_s))
@@ -96,8 +108,8 @@ async def _work(line: Wire, order: Order) -> None:
         await asyncio.wait({working, heeding}, return_when=asyncio.FIRST_COMPLETED)
         found = await working if working.done() else _lost()
         line.say(wire.FOUND, found | {"processes": samples.shown()})
-    except LoadTestError as error:
-        line.say(wire.FAILED, str(error))
+    except Exception as error:
+        line.say(wire.FAILED, str(error) or repr(error))
         raise
     finally:
         for task in (working, heeding, looking):

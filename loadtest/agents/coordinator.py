@@ -26,15 +26,20 @@ ANSWER_LATER_S: Final = 60.0
 
 
 class Agent:
-    """A generator on another machine, by its connection."""
+    """
+    A generator on another machine, by its connection. `place` tells it from others at its address,
+    which may be one machine.
+    """
 
-    def __init__(self, hello: Hello, line: Wire) -> None:
+    def __init__(self, hello: Hello, line: Wire, place: int) -> None:
         self.name = hello.name
         self.machine = hello.machine
         self.processes: dict[str, Any] = {}
         """What its processes used, known when it has answered."""
 
+        self.host = line.host
         self._wire = line
+        self._place = place
 
     @property
     def is_lost(self) -> bool:
@@ -43,7 +48,7 @@ class Agent:
 
     async def run(self, order: Order, hear: Hear) -> dict[str, Any]:
         """Have it send and read its share, and give its figures."""
-        self._wire.say(wire.ORDER, msgspec.to_builtins(order))
+        self._wire.say(wire.ORDER, {**msgspec.to_builtins(order), "place": self._place})
         limit_s = CHILD_LIMIT_S + order.starts_in_s + order.seconds + ANSWER_LATER_S
         try:
             async with asyncio.timeout(limit_s):
@@ -122,7 +127,10 @@ class Lobby:
             return f"{hello.name} has another version of the load tests", None
         if len(self.agents) >= self._count:
             return f"{hello.name} is one too many", None
-        return "", Agent(hello, line)
+        if hello.name in {one.name for one in self.agents}:
+            return f"there is an agent of the name {hello.name} already", None
+        place = sum(one.host == line.host for one in self.agents)
+        return "", Agent(hello, line, place)
 
     async def full(self) -> None:
         """Wait until all are there; those that go meanwhile are forgotten."""
@@ -151,7 +159,7 @@ async def gathered(
     lobby = Lobby(count, say)
     try:
         server = await asyncio.start_server(lobby.enter, host, port, limit=LINE_BYTES_MAX)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise LoadTestError(f"agents can't be listened for at {host}:{port}: {error}") from error
     say(f"waiting for {count} agents: loadtest agent {host}:{port}")
     try:

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 from deploy.local.ports import LOOPBACK
 from loadtest.agents.coordinator import Agent, gathered
-from loadtest.errors import LoadTestError
 from loadtest.load.generator import Generator, LocalGenerator
 
 PORT: Final = 6166
@@ -50,6 +49,14 @@ class Fleet(NamedTuple):
     def _is_here(self) -> bool:
         return self.address.host in {LOOPBACK, "localhost"}
 
+    def wrong(self) -> str | None:
+        """Say what is wrong with it, before anything is started."""
+        if self.agents and self.generators > 1:
+            return "--generators and --agents do not go together: each agent is a generator"
+        if self.agents and self.address.host in WILDCARDS:
+            return "--listen: name the address of this machine that agents reach, not any"
+        return None
+
     @asynccontextmanager
     async def gathered(self, say: Callable[[str], None]) -> AsyncIterator[list[Generator]]:
         """Give all generators, when they are there. Raises LoadTestError."""
@@ -60,8 +67,6 @@ class Fleet(NamedTuple):
                 for number in range(self.generators)
             ]
             return
-        if self.address.host in WILDCARDS:
-            raise LoadTestError("name the address of this machine that agents reach, not any")
         async with gathered(*self.address, self.agents, say) as agents:
             yield list(agents)
 

@@ -51,6 +51,11 @@ class Wire:
             connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
     @property
+    def host(self) -> str:
+        """The address of the other side."""
+        return str(self._writer.get_extra_info("peername")[0])
+
+    @property
     def is_lost(self) -> bool:
         """Whether the other side has gone."""
         return self._reader.at_eof() or self._writer.is_closing()

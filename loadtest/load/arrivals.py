@@ -26,8 +26,9 @@ class Arrivals:
     Takes note of answers as they are read, joins them with what was sent, by their positions.
 
     An answer waits until the sender has told what stands at its position: a moment as a rule, for
-    the sender tells that a few times a second. Twelve bytes a command are kept. `foreign` counts
-    answers to what the sender did not send.
+    the sender tells that a few times a second. Those of other partitions do not wait for it. Twelve
+    bytes a command are kept. `foreign` counts positions that were answered and that the sender did
+    not send.
     """
 
     def __init__(self, schedule: Schedule, partitions: int) -> None:
@@ -37,6 +38,7 @@ class Arrivals:
         self._oldest = [0] * partitions
         self._warmed_up = 0
         self._waiting: deque[tuple[float, Sequence[Answer]]] = deque()
+        self._foreign = [bytearray() for _ in range(partitions)]
         self._measured_from = schedule.due(schedule.warm_up)
         self._last_read_at = schedule.starts_at
         self._total, self._lately, self._warming = Latencies(), Latencies(), Latencies()
@@ -67,13 +69,15 @@ class Arrivals:
             self._join()
 
     def _join(self) -> None:
-        """Take in what waits, in its order, as far as its positions are told."""
-        while self._waiting:
+        """Take in what waits, in its order, in each partition as far as its positions are told."""
+        untold: set[int] = set()
+        left: deque[tuple[float, Sequence[Answer]]] = deque()
+        while self._waiting and len(untold) < len(self._marks):
             now, answers = self._waiting.popleft()
-            taken = self._take(answers, now)
-            if taken < len(answers):
-                self._waiting.appendleft((now, answers[taken:]))
-                return
+            if kept := self._take(answers, now, untold):
+                left.append((now, kept))
+        left.extend(self._waiting)
+        self._waiting = left
 
     def _oldest_due(self) -> float:
         """Give when the oldest command without an answer was due; infinite where all have one."""
@@ -91,15 +95,21 @@ class Arrivals:
             self.worst_stall_s = max(self.worst_stall_s, now - max(self._last_read_at, due))
         self._last_read_at = now
 
-    def _take(self, answers: Sequence[Answer], now: float) -> int:
-        """Take in answers up to the first whose position is not told; say how many."""
-        standing = self._standing
-        for number, (partition, offset, kind, mark) in enumerate(answers):
-            place = standing.place(partition, offset)
+    def _take(self, answers: Sequence[Answer], now: float, untold: set[int]) -> list[Answer]:
+        """
+        Take in answers but those of partitions from the first position on that is not told; give
+        what is left, and add to those partitions.
+        """
+        standing, left = self._standing, []
+        for answer in answers:
+            partition, offset, kind, mark = answer
+            place = UNTOLD if partition in untold else standing.place(partition, offset)
             if place == UNTOLD:
-                return number
+                untold.add(partition)
+                left.append(answer)
+                continue
             if place == FOREIGN:
-                self.foreign += 1
+                self._see_foreign(partition, offset)
                 continue
             before = self._marks[partition][place]
             if before:
@@ -117,7 +127,15 @@ class Arrivals:
             self._warmed_up += is_warm_up
             if is_warm_up and self._warmed_up == self._schedule.warm_up:
                 self.warmed_up_at = now
-        return len(answers)
+        return left
+
+    def _see_foreign(self, partition: int, offset: int) -> None:
+        """Count a position once, however often its answer is delivered."""
+        seen = self._foreign[partition]
+        if offset >= len(seen):
+            seen.extend(bytes(offset + 1 - len(seen)))
+        self.foreign += not seen[offset]
+        seen[offset] = 1
 
     def waiting_ms(self, now: float) -> float:
         """Say how long the oldest command without an answer has been due."""
@@ -134,6 +152,7 @@ class Arrivals:
         self._lately.clear()
         self._warming.clear()
         return {
+            "at_s": round(now - self._schedule.starts_at, 3),
             "read": self.read,
             "outcomes": dict(self.outcomes),
             "latencies": latencies,

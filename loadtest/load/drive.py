@@ -157,29 +157,34 @@ async def conduct(
     doing = asyncio.ensure_future(beside)
     is_interrupted = False
     try:
-        await _all_or_failure(tasks, doing)
-    except asyncio.CancelledError:
-        is_interrupted = True
-        for one in generators:
-            one.stop()
-        await _over(doing)
-        await _answered(said, track, tasks)
-        for one in generators:
-            one.hurry()
-        await asyncio.wait(tasks)
-    except BaseException:
+        try:
+            await _all_or_failure(tasks, doing)
+        except asyncio.CancelledError:
+            is_interrupted = True
+            for one in generators:
+                one.stop()
+            await _over(doing)
+            await _answered(said, track, tasks)
+            for one in generators:
+                one.hurry()
+            await asyncio.gather(*tasks)
+        else:
+            await _over(doing)
+        return [task.result() for task in tasks], is_interrupted
+    finally:
+        # Whatever went wrong: nothing goes on sending into topics that are about to be removed.
         for task in (*tasks, doing):
             task.cancel()
         await asyncio.gather(*tasks, doing, return_exceptions=True)
-        raise
-    await _over(doing)
-    return [task.result() for task in tasks], is_interrupted
 
 
 async def _answered(said: Together, track: Track, tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Wait until all that was sent is answered, or no more comes once nothing more is sent."""
+    """
+    Wait until all that was sent is answered, no more comes once nothing more is sent, or a
+    generator has failed.
+    """
     last, quiet_since = track.answered, time.monotonic()
-    while not all(task.done() for task in tasks):
+    while not (all(task.done() for task in tasks) or any(map(_has_failed, tasks))):
         if said.all_sent and track.answered >= track.sent:
             return
         if not said.all_sent or track.answered > last:
@@ -187,6 +192,10 @@ async def _answered(said: Together, track: Track, tasks: Sequence[asyncio.Task[A
         elif time.monotonic() - quiet_since >= ENDING_LIMIT_S:
             return
         await asyncio.sleep(ENDING_POLL_S)
+
+
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _all_or_failure(tasks: Sequence[asyncio.Task[Any]], doing: asyncio.Future[None]) -> None:

@@ -72,14 +72,21 @@ class Ordinals:
 
     The broker can't always tell that of a batch that it got twice. It stands behind the one before
     then, where nobody else writes there: if the next one proves otherwise, nothing can be timed.
+    With others there, as when several share a load, it can't be known at all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_alone: bool = True) -> None:
+        self._is_alone = is_alone
         self._end = 0
         self._is_taken_for_granted = False
 
     def base(self, told: int, count: int) -> int:
         """Give the offset of a batch of so many. Raises LoadTestError where it is not known."""
+        if told < 0 and not self._is_alone:
+            raise LoadTestError(
+                "the broker got a batch twice and can't tell where it stands: where several "
+                "generators share a load nothing can be timed then"
+            )
         if told < 0:
             self._is_taken_for_granted = True
         elif self._is_taken_for_granted and told != self._end:
@@ -109,14 +116,22 @@ class Lane:
     batches before them too slowly, or was away. The others are the sender's own fault.
     """
 
-    def __init__(self, sender: Any, topic: str, partition: int, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        sender: Any,
+        topic: str,
+        partition: int,
+        schedule: Schedule,
+        *,
+        is_alone: bool = True,
+    ) -> None:
         self._sender = sender
         self._topic = topic
         self._partition = partition
         self._schedule = schedule
         self._due: deque[Due] = deque()
         self._travelling: deque[tuple[Any, int]] = deque()
-        self._ordinals = Ordinals()
+        self._ordinals = Ordinals(is_alone=is_alone)
         self._more = asyncio.Event()
         self._ended = False
         self.late = 0
@@ -219,7 +234,10 @@ async def main(
     written_cpu_s = time.process_time() - cpu_s
     producing = producer(bootstrap_servers, patience_s=OUTAGE_LIMIT_S)
     async with producing as sender, asyncio.TaskGroup() as group:
-        lanes = [Lane(sender, topic, number, plan) for number in range(partitions)]
+        is_alone = own.of == 1
+        lanes = [
+            Lane(sender, topic, number, plan, is_alone=is_alone) for number in range(partitions)
+        ]
         tasks = [group.create_task(lane.run()) for lane in lanes]
         sent, told_at, homes = 0, plan.starts_at, bytearray()
         while sent < plan.count and not stopping.is_set():

@@ -30,6 +30,9 @@ _APART: Final = (
 )
 CPU_DIGITS: Final = 3
 
+NEXT_AFTER_S: Final = 0.5
+"""What is told sooner than this belongs to the same second: who was late tells twice at once."""
+
 
 class Told(Protocol):
     """Takes what is told of a whole load while it runs."""
@@ -46,7 +49,7 @@ class Together:
     Hands on what the generators of a load tell, as if there were one.
 
     What was read is handed on when all that still read have told of their second, or when one
-    tells of its next: a generator that is slow to tell holds up no other.
+    has told of its next: a generator that is slow to tell holds up no other.
     """
 
     def __init__(self, count: int, told: Told) -> None:
@@ -56,7 +59,7 @@ class Together:
         self._read *= count
         self._sending = set(range(count))
         self._reading = set(range(count))
-        self._fresh: set[int] = set()
+        self._fresh: dict[int, float] = {}
         self._lately = Latencies()
 
     @property
@@ -73,12 +76,12 @@ class Together:
 
     def reader(self, number: int, said: Mapping[str, Any]) -> None:
         """Take what a generator's reader tells."""
-        if number in self._fresh:
-            self._hand_on()
+        at_s = said["at_s"]
+        is_next = at_s - self._fresh.get(number, at_s) > NEXT_AFTER_S
         self._read[number] = said
         self._lately.add(Latencies.decoded(said["latencies"]))
-        self._fresh.add(number)
-        if self._fresh >= self._reading:
+        self._fresh.setdefault(number, at_s)
+        if is_next or self._fresh.keys() >= self._reading:
             self._hand_on()
 
     def over(self, number: int) -> None:
@@ -86,6 +89,8 @@ class Together:
         self._sending.discard(number)
         self._reading.discard(number)
         self._read[number] = {**self._read[number], "waiting_ms": 0.0}
+        if self._fresh and self._fresh.keys() >= self._reading:
+            self._hand_on()
 
     def _hand_on(self) -> None:
         found = self._lately.percentiles_ms(_LATELY.values())
@@ -139,13 +144,8 @@ def _foreign(parts: Sequence[Mapping[str, Any]]) -> int:
     """
     Count answers to what none of them sent.
 
-    Each sees the answers of all, and those of the others are foreign to it. It may end before the
-    others' last ones have come, so what the others have counted is the most that they explain.
+    Each sees the answers of all, and counts positions that are not its own. It may end before the
+    others' last ones have come, so what the others have read is the most that they explain.
     """
-    seen: list[int] = [
-        part["read"] + part["delivered_again"] + part["answered_otherwise"] for part in parts
-    ]
-    unexplained = [
-        part["foreign"] - (sum(seen) - own) for part, own in zip(parts, seen, strict=True)
-    ]
-    return int(max(0, *unexplained))
+    read = sum(part["read"] for part in parts)
+    return int(max(0, *(part["foreign"] - (read - part["read"]) for part in parts)))

@@ -76,7 +76,11 @@ def command(result: Head, *, is_known: bool) -> str:
     named = result.profile if is_known else f"{result.profile}.toml"
     words = ["python", "-m", "loadtest", "run", named]
     seed = result.configuration.get("seed")
-    return shlex.join(words if seed is None else [*words, "--seed", str(seed)])
+    if seed is not None:
+        words += ["--seed", str(seed)]
+    if (count := len(result.generators)) > 1 or result.has_agents:
+        words += ["--agents" if result.has_agents else "--generators", str(count)]
+    return shlex.join(words)
 
 
 def as_toml(document: Mapping[str, Any], path: str = "") -> Iterator[str]:

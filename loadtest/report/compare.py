@@ -133,8 +133,10 @@ def _parts(head: Head) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(memory := machine.pop("memory_bytes", None), int | float):
         # Kernels tell a few pages more or less from one start to the next.
         machine["memory_gib"] = round(memory / GIBIBYTE)
+    senders = {"count": max(1, len(head.generators)), "are_agents": head.has_agents}
     return [
         ("configuration", _without(head.configuration, NOT_OF_THE_LOAD)),
+        ("generators", senders),
         ("versions", head.versions),
         ("machine", machine),
         ("durability", head.durability),

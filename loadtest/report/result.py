@@ -131,6 +131,11 @@ class Head(msgspec.Struct, frozen=True):
         return self.verdict not in {"passed", "threshold"}
 
     @property
+    def has_agents(self) -> bool:
+        """Whether machines of their own have sent the load."""
+        return any("agent" in one for one in self.generators)
+
+    @property
     def headline(self) -> str:
         """Say in a line what the load was for."""
         return self.title or str(self.configuration.get("title", ""))

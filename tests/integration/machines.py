@@ -38,7 +38,7 @@ class Machines:
         self._ip("route", "add", f"10.213.0.{number + 1}/32", "dev", near, of=self._run)
         self._ip("address", "add", f"10.213.0.{number + 1}/24", "dev", far, of=own)
         self._ip("link", "set", far, "up", of=own)
-        clock = ["unshare", "--time", "--fork", "--monotonic", str(clock_s)]
+        clock = ["unshare", "--time", "--fork", "--kill-child", "--monotonic", str(clock_s)]
         return ["ip", "netns", "exec", own, *clock]
 
     def _make(self, name: str) -> None:

@@ -25,7 +25,7 @@ from loadtest.load.track import Track
 from loadtest.traffic.shape import Traffic
 
 LIMIT_S = 20.0
-READ = {"read": 3, "outcomes": {"posted": 3}, "waiting_ms": 1.0}
+READ = {"at_s": 1.0, "read": 3, "outcomes": {"posted": 3}, "waiting_ms": 1.0}
 SENT = {"sent": 3, "late": 1, "held_up": 0}
 
 
@@ -87,12 +87,13 @@ class Meeting:
         self.port = free_port()
         self.said: list[str] = []
         self._more = asyncio.Event()
-        self._monkeypatch = monkeypatch
+        self._played: list[Played] = []
+        monkeypatch.setattr(agent_module, "LocalGenerator", lambda **_: self._played.pop(0))
+        monkeypatch.setattr(agent_module, "machine", lambda: {"cores": 2})
 
     def agent(self, played: Played, name: str = "one") -> asyncio.Task[None]:
         """Start an agent."""
-        self._monkeypatch.setattr(agent_module, "LocalGenerator", lambda: played)
-        self._monkeypatch.setattr(agent_module, "machine", lambda: {"cores": 2})
+        self._played.append(played)
         return asyncio.create_task(
             serve(LOOPBACK, self.port, name=name, wait_s=LIMIT_S, say=self.say)
         )
@@ -127,8 +128,13 @@ def meeting(monkeypatch: pytest.MonkeyPatch) -> Meeting:
 
 async def forever(*_: object) -> dict[str, Any]:
     """Go on for longer than anybody waits."""
-    await asyncio.sleep(3_600)
+    await waiting()
     return {}
+
+
+async def waiting() -> None:
+    """Go on as long, and find nothing."""
+    await asyncio.sleep(3_600)
 
 
 async def test_an_agent_does_as_ordered_and_tells_what_it_finds(meeting: Meeting) -> None:
@@ -164,7 +170,9 @@ async def test_an_agent_does_as_ordered_and_tells_what_it_finds(meeting: Meeting
     assert meeting.said[-1] == "the run is over: the books prove"
 
 
-async def test_stop_and_hurry_reach_the_agent(meeting: Meeting) -> None:
+async def test_stop_and_hurry_reach_all_agents_and_harm_none_that_is_done(
+    meeting: Meeting,
+) -> None:
     """Interrupted, the run has its agents stop, and waits for what was sent."""
 
     async def play(played: Played, hear: Hear) -> dict[str, Any]:
@@ -175,17 +183,24 @@ async def test_stop_and_hurry_reach_the_agent(meeting: Meeting) -> None:
         await played.hurried.wait()
         return {"sent": 3}
 
-    played = Played(play)
+    async def soon(_: Played, hear: Hear) -> dict[str, Any]:
+        hear.sender({**SENT, "ended": True})
+        hear.reader({**READ, "latencies": Latencies().encoded()})
+        return {"sent": 3}
+
+    played, done = Played(play), Played(soon)
     async with asyncio.timeout(LIMIT_S):
-        serving = meeting.agent(played)
-        async with gathered(LOOPBACK, meeting.port, 1, meeting.say) as agents:
-            beside = asyncio.create_task(asyncio.sleep(3_600))
-            running = asyncio.create_task(conduct(agents, [order()], Track(), beside))
+        serving = [meeting.agent(played, "one"), meeting.agent(done, "two")]
+        async with gathered(LOOPBACK, meeting.port, 2, meeting.say) as agents:
+            running = asyncio.create_task(conduct(agents, [order(), order(1)], Track(), waiting()))
             await played.begun.wait()
+            await done.ended.wait()
             running.cancel()
-            assert await running == ([{"sent": 3}], True)
-        with pytest.raises(LoadTestError, match="the run was lost before it was over"):
-            await serving
+            assert await running == ([{"sent": 3}, {"sent": 3}], True)
+            for agent in agents:
+                agent.over("the books prove")
+        await asyncio.gather(*serving)
+    assert meeting.said.count("the run is over: the books prove") == 2
 
 
 async def test_what_fails_there_is_told_here(meeting: Meeting) -> None:
@@ -251,6 +266,9 @@ async def test_who_is_no_agent_of_this_version_is_refused_with_the_reason(
         _, gone = await asyncio.open_connection(LOOPBACK, meeting.port)
         gone.write(orjson.dumps({"hello": own}) + b"\n")
         await meeting.says("agent 1 of 2 is here: own")
+        assert orjson.loads(await meeting.tell(orjson.dumps({"hello": own}) + b"\n")) == {
+            "refused": "there is an agent of the name own already"
+        }
         gone.close()
         await gone.wait_closed()
         await meeting.says("agent own has gone again")
@@ -303,9 +321,9 @@ async def test_who_sends_is_as_the_fleet_says(meeting: Meeting) -> None:
         assert all(isinstance(one, LocalGenerator) for one in here)
         assert len(here) == 2
     for host in ("0.0.0.0", ""):  # noqa: S104 - to be refused
-        with pytest.raises(LoadTestError, match="name the address of this machine"):
-            async with Fleet(agents=1, address=Address(host, 1)).gathered(meeting.say):
-                pass
+        assert "name the address" in str(Fleet(agents=1, address=Address(host, 1)).wrong())
+    assert "do not go together" in str(Fleet(generators=2, agents=1).wrong())
+    assert Fleet(generators=2).wrong() is Fleet(agents=1).wrong() is None
     far = Fleet(agents=1, address=Address("10.0.0.5", PORT))
     assert far.outer_host == "10.0.0.5"
     assert Fleet().outer_host is Fleet(agents=1).outer_host is None

@@ -112,9 +112,14 @@ def test_what_came_lately_is_told_once() -> None:
     arrivals = sent()
     arrivals.add([*answers([0, 1]), *answers([2], "rejected")], 101.0)
     told, latencies = lately(arrivals, 101.0)
-    assert told == {"read": 3, "outcomes": {"posted": 2, "rejected": 1}, "waiting_ms": 700.0}
+    assert told == {
+        "at_s": 1.0,
+        "read": 3,
+        "outcomes": {"posted": 2, "rejected": 1},
+        "waiting_ms": 700.0,
+    }
     assert latencies == [close_to(900.0), close_to(1000.0), close_to(1000.0)]
-    assert lately(arrivals, 101.1) == ({**told, "waiting_ms": 800.0}, [None] * 3)
+    assert lately(arrivals, 101.1) == ({**told, "at_s": 1.1, "waiting_ms": 800.0}, [None] * 3)
 
 
 def test_missing_answers_and_those_delivered_again_are_told() -> None:
@@ -141,15 +146,16 @@ def test_another_event_about_the_same_command_is_told() -> None:
 
 
 def test_an_answer_waits_until_its_position_is_told() -> None:
-    """It counts from when it was read, and what comes behind it waits as well."""
+    """It counts from when it was read; what comes behind it waits, but in other partitions."""
     arrivals = Arrivals(SCHEDULE, PARTITIONS)
     arrivals.add(answers([0]), 100.2)
     assert arrivals.read == 0
     arrivals.told(told(range(10), (0, 0, 5)))
     assert arrivals.read == 1
-    arrivals.add(answers([2, 1, 4]), 100.6)
-    assert arrivals.read == 2
+    arrivals.add(answers([2, 1, 3, 4]), 100.6)
+    assert arrivals.read == 3
     arrivals.add(answers([6]), 100.8)
+    assert arrivals.read == 4
     arrivals.told(told(range(10, 12), (1, 1_000, 1)))
     assert (arrivals.read, arrivals.foreign) == (5, 0)
     assert not arrivals.complete
@@ -164,6 +170,8 @@ def test_positions_may_have_gaps() -> None:
     assert (arrivals.read, arrivals.foreign) == (4, 0)
     arrivals.add([Answer(0, offset, "posted", 1) for offset in (49, 53, 59, 67)], 103.0)
     assert (arrivals.read, arrivals.foreign) == (4, 4)
+    arrivals.add([Answer(0, offset, "posted", 1) for offset in (49, 67)], 103.5)
+    assert arrivals.foreign == 4
     # The fifth of partition 0 is command 8, which was due at 100.8.
     arrivals.lately(101.0)
     arrivals.add([Answer(0, 61, "posted", 1)], 103.0)

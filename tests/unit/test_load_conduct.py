@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import textwrap
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,13 @@ ORDER = Order(
     patience_s=0.0,
 )
 SENT = {"sent": 0, "late": 0, "held_up": 0, "ended": True}
-READ = {"read": 0, "outcomes": {}, "waiting_ms": 0.0, "latencies": Latencies().encoded()}
+READ = {
+    "at_s": 1.0,
+    "read": 0,
+    "outcomes": {},
+    "waiting_ms": 0.0,
+    "latencies": Latencies().encoded(),
+}
 SLEEPS = "import time; time.sleep(60)"
 
 
@@ -229,3 +236,71 @@ async def test_interrupted_what_is_done_beside_is_undone_first(
     assert one.pids().keys() == {"sender", "reader"}
     running.cancel()
     assert await running == ([{"sender": True, "reader": True}], True)
+
+
+async def test_a_load_ends_with_what_goes_wrong_as_it_is_interrupted() -> None:
+    """Nothing goes on sending into topics that are about to be removed."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def goes_on(_: Hear) -> dict[str, Any]:
+        begun.set()
+        try:
+            await forever()
+        finally:
+            ended.set()
+        return {}
+
+    async def fault() -> None:
+        try:
+            await forever()
+        finally:
+            raise LoadTestError("the broker did not come back")
+
+    running = asyncio.create_task(conduct([Played(goes_on)], [ORDER], Track(), fault()))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(LoadTestError, match="the broker did not come back"):
+        await running
+    assert ended.is_set()
+
+
+async def test_one_that_is_lost_as_a_load_is_interrupted_is_not_waited_for() -> None:
+    """It will never say that it has ended."""
+
+    async def lost(_: Hear) -> dict[str, Any]:
+        await one.stopped.wait()
+        raise LoadTestError("agent far away was lost")
+
+    async def waits(_: Hear) -> dict[str, Any]:
+        await forever()
+        return {}
+
+    one, other = Played(lost), Played(waits)
+    running = asyncio.create_task(conduct([one, other], [ORDER] * 2, Track(), forever()))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(LoadTestError, match="agent far away was lost"):
+        await asyncio.wait_for(running, 10)
+
+
+async def test_children_leave_the_threads_of_the_loop_to_others(children: Children) -> None:
+    """However many there are: a worker is killed, and a server restarted, in such a thread."""
+    many = [children.generator(SLEEPS, SLEEPS) for _ in range(8)]
+    tasks = [asyncio.create_task(one.run(ORDER, LocalEars())) for one in many]
+    while not all(one.pids() for one in many):  # noqa: ASYNC110 - nothing tells it
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    await asyncio.wait_for(asyncio.to_thread(time.sleep, 0), 10)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class LocalEars:
+    """Nobody listens."""
+
+    def sender(self, said: dict[str, Any]) -> None:
+        """Forget it."""
+
+    def reader(self, said: dict[str, Any]) -> None:
+        """Forget it."""

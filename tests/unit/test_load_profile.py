@@ -67,10 +67,10 @@ WRONG = [
     (RAMP + "[[stages]]\nseconds = 1\nper_second = 1", "try.toml: ramp: not together with stages"),
     ("backlog = 5" + RAMP, "try.toml: ramp: not together with backlog"),
     (
-        RAMP.replace("= 100", "= 200_000").replace(
-            "step_per_second = 10", "step_per_second = 5_000"
+        RAMP.replace("= 100", "= 2_000_000").replace(
+            "step_per_second = 10", "step_per_second = 50_000"
         ),
-        "try.toml: ramp.to_per_second: at most 100,000",
+        "try.toml: ramp.to_per_second: at most 1,000,000",
     ),
     (RAMP.replace("100", "5"), "try.toml: ramp.to_per_second: above from_per_second"),
     (traffic_of("skew = 6"), "try.toml: traffic.skew: from 0 to 5"),
@@ -106,7 +106,7 @@ WRONG = [
     ("title = ", "try.toml: Invalid value (at "),
     (GOOD + "rate = 7", "try.toml: stages[0]: Object contains unknown field `rate`"),
     (GOOD.replace("10", '"ten"'), "try.toml: stages[0].per_second: Expected `float`, got `str`"),
-    (GOOD.replace("10", "-1"), "try.toml: stages[0].per_second: from 0 to 100,000"),
+    (GOOD.replace("10", "-1"), "try.toml: stages[0].per_second: from 0 to 1,000,000"),
     (GOOD.replace("10", "0"), "try.toml: stages[0]: not a single command"),
     (GOOD.replace("seconds = 1", "seconds = 0"), "try.toml: stages[0].seconds: above 0, at most"),
     (GOOD + "warm_up = true", "try.toml: stages: at least one must be measured, not all warm up"),

@@ -93,7 +93,7 @@ def test_a_load_that_did_not_warm_up_everywhere_did_not_warm_up() -> None:
 
 @pytest.mark.parametrize(
     ("changed", "foreign"),
-    [({}, 0), ({"foreign": 23}, 2), ({"foreign": 20, "read": 19}, 0)],
+    [({}, 2), ({"foreign": 19}, 0), ({"foreign": 0}, 0)],
 )
 def test_the_answers_of_the_others_are_not_foreign(changed: dict[str, int], foreign: int) -> None:
     """One that ends before them has seen fewer; more than all others read were sent by nobody."""
@@ -117,11 +117,14 @@ class Noted:
         self.read.append(said)
 
 
-def read(count: int, *latencies_us: int, waiting_ms: float = 0.0) -> dict[str, Any]:
+def read(
+    count: int, *latencies_us: int, at_s: float = 1.0, waiting_ms: float = 0.0
+) -> dict[str, Any]:
     """Return what a reader tells."""
     outcomes = {"posted": count}
     latencies = encoded(*latencies_us)
     return {
+        "at_s": at_s,
         "read": count,
         "outcomes": outcomes,
         "latencies": latencies,
@@ -150,13 +153,44 @@ def test_one_that_is_slow_to_tell_holds_up_no_other() -> None:
     noted = Noted()
     both = Together(2, noted)
     both.reader(0, read(3))
-    both.reader(0, read(6))
-    assert [one["read"] for one in noted.read] == [3]
+    both.reader(0, read(6, at_s=2.1))
+    assert [one["read"] for one in noted.read] == [6]
     both.reader(1, read(1, waiting_ms=900.0))
-    assert [one["read"] for one in noted.read] == [3, 7]
+    assert [one["read"] for one in noted.read] == [6]
     both.over(1)
     both.reader(0, read(9))
-    assert [(one["read"], one["waiting_ms"]) for one in noted.read[2:]] == [(10, 0.0)]
+    assert [(one["read"], one["waiting_ms"]) for one in noted.read[1:]] == [(10, 0.0)]
+
+
+def test_a_late_teller_makes_no_second_of_a_moment() -> None:
+    """Rows follow the seconds of the one that is on time: a rate counts from row to row."""
+    noted = Noted()
+    both = Together(2, noted)
+    both.reader(0, read(10, at_s=1.0))
+    both.reader(1, read(10, at_s=1.1))
+    both.reader(0, read(20, at_s=2.0))
+    both.reader(0, read(30, at_s=3.0))
+    both.reader(1, read(30, at_s=3.01))
+    both.reader(1, read(30, at_s=3.02))
+    assert [one["read"] for one in noted.read] == [20, 40]
+    both.reader(0, read(40, at_s=4.0))
+    both.reader(1, read(40, at_s=4.1))
+    both.reader(0, read(50, at_s=5.0))
+    assert [one["read"] for one in noted.read] == [20, 40, 70, 90]
+
+
+def test_what_was_told_last_is_handed_on() -> None:
+    """Whoever ends first: the last row has all that was answered."""
+    noted = Noted()
+    both = Together(2, noted)
+    both.reader(0, read(3))
+    both.reader(1, read(4))
+    both.reader(0, read(4, at_s=1.2))
+    both.reader(1, read(5, at_s=2.0))
+    both.reader(1, read(6, at_s=2.1))
+    both.over(0)
+    both.over(1)
+    assert [one["read"] for one in noted.read] == [7, 9, 10]
 
 
 def test_all_is_sent_when_every_sender_has_ended() -> None:

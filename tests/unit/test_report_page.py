@@ -297,6 +297,10 @@ def test_the_command_sends_the_same_load_again() -> None:
     assert not is_known(Head("../smoke", "passed", {}, configuration=own))
     assert command(same, is_known=True) == "python -m loadtest run smoke --seed 7"
     assert command(other, is_known=False) == "python -m loadtest run smoke.toml --seed 7"
+    several = msgspec.structs.replace(same, generators=({"sent": 1}, {"sent": 1}))
+    assert command(several, is_known=True).endswith(" --seed 7 --generators 2")
+    far = msgspec.structs.replace(same, generators=({"sent": 1, "agent": "far:1"},))
+    assert command(far, is_known=True).endswith(" --seed 7 --agents 1")
     assert (
         "Save the configuration below as smoke.toml"
         in Reader(page_of(early(), is_known=False)).text
