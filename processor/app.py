@@ -74,6 +74,7 @@ def connection_settings(
         connect_timeout_s=settings.connect_timeout_s,
         statement_timeout_ms=settings.statement_timeout_ms,
         lock_timeout_ms=settings.lock_timeout_ms,
+        idle_transaction_timeout_ms=settings.idle_transaction_timeout_ms,
     )
 
 

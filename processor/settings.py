@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: PositiveSeconds = 5.0
     statement_timeout_ms: Positive = 30_000
     lock_timeout_ms: Positive = 20_000
+    idle_transaction_timeout_ms: Positive = 5_000
     delivery_timeout_s: PositiveSeconds = 30.0
     commit_interval_s: PositiveSeconds = 0.5
     delivered_interval_s: PositiveSeconds = 1.0

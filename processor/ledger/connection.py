@@ -45,7 +45,10 @@ _REGISTERED_ID: Final = re.compile(r"transaction_(\d+_pkey|id_once)")
 
 
 class ConnectionSettings:
-    """How to reach the database, and the limits of every statement."""
+    """
+    How to reach the database, and the limits of every statement. A transaction may be idle for as
+    long as a statement may take, unless `idle_transaction_timeout_ms` says otherwise.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class ConnectionSettings:
         connect_timeout_s: float,
         statement_timeout_ms: int,
         lock_timeout_ms: int,
+        idle_transaction_timeout_ms: int | None = None,
     ) -> None:
         self.url = url
         self.role = role
@@ -63,6 +67,7 @@ class ConnectionSettings:
         self.connect_timeout_s = connect_timeout_s
         self.statement_timeout_ms = statement_timeout_ms
         self.lock_timeout_ms = lock_timeout_ms
+        self.idle_transaction_timeout_ms = idle_transaction_timeout_ms or statement_timeout_ms
 
 
 @contextmanager
@@ -130,7 +135,7 @@ class LedgerConnection:
             "application_name": settings.application_name,
             "statement_timeout": str(settings.statement_timeout_ms),
             "lock_timeout": str(settings.lock_timeout_ms),
-            "idle_in_transaction_session_timeout": str(settings.statement_timeout_ms),
+            "idle_in_transaction_session_timeout": str(settings.idle_transaction_timeout_ms),
             "timezone": "UTC",
             "jit": "off",
         }

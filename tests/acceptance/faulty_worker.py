@@ -141,6 +141,11 @@ def freeze_before_post(countdown: Countdown) -> None:
     Line.post = call  # type: ignore[method-assign, assignment]
 
 
+async def _frozen(sent: Awaitable[Any]) -> Any:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return await sent
+
+
 def fail_agent(countdown: Countdown) -> None:
     """Raise in the agent, which Faust then restarts over messages that nobody saw."""
     put = Intake.put
@@ -167,6 +172,7 @@ def fail_line(countdown: Countdown) -> None:
 
 OTHER_FAULTS: dict[str, Callable[[Countdown], None]] = {
     "freeze-before-post": freeze_before_post,
+    "freeze-before-commit": lambda countdown: around_commit(countdown, _frozen),
     "fail-agent": fail_agent,
     "fail-line": fail_line,
 }

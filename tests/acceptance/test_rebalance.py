@@ -101,5 +101,23 @@ async def test_zombie_with_a_batch_in_hand_hits_the_fence(world: World) -> None:
     assert await heir.stop() == 0, heir.tail()
 
 
+async def test_accounts_of_a_worker_that_froze_in_a_transaction_are_given_back(
+    world: World,
+) -> None:
+    """Others go on long before a statement's time is over, and the worker when it thaws."""
+    await world.publish([*world.bank.opening(), *world.bank.traffic(1500)])
+    patient = {"STATEMENT_TIMEOUT_MS": "300000", "IDLE_TRANSACTION_TIMEOUT_MS": "1500"}
+    zombie = world.worker("zombie", **patient).start(fault=("freeze-before-commit", 3))
+    await until(lambda: _is_stopped(zombie.process.pid), 30, zombie.tail)
+    heir = await world.worker("heir").start().ready()
+    await world.answered()
+    zombie.send(signal.SIGCONT)
+    await until(lambda: zombie.events("line.waits") != [], 20, zombie.state)
+    await world.publish(world.bank.traffic(300))
+    await world.proven()
+    assert await zombie.stop() == 0, zombie.tail()
+    assert await heir.stop() == 0, heir.tail()
+
+
 def _is_stopped(pid: int) -> bool:
     return psutil.Process(pid).status() == psutil.STATUS_STOPPED
