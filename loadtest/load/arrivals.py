@@ -41,6 +41,7 @@ class Arrivals:
         self._foreign = [bytearray() for _ in range(partitions)]
         self._measured_from = schedule.due(schedule.warm_up)
         self._last_read_at = schedule.starts_at
+        self._waited_s = 0.0
         self._total, self._lately, self._warming = Latencies(), Latencies(), Latencies()
         self.outcomes: Counter[str] = Counter()
         self.read = 0
@@ -52,8 +53,8 @@ class Arrivals:
 
         self.worst_stall_s = 0.0
 
-    def told(self, said: Mapping[str, Any]) -> None:
-        """Take what the sender tells: what it has put, and where it stands."""
+    def told(self, said: Mapping[str, Any], now: float) -> None:
+        """Take what the sender tells at `now`: what it has put, and where it stands."""
         self._standing.put(b64decode(said["homes"]))
         for marks, dues in zip(self._marks, self._standing.dues, strict=True):
             marks.frombytes(bytes(marks.itemsize * (len(dues) - len(marks))))
@@ -61,6 +62,7 @@ class Arrivals:
             self._standing.delivered(partition, base, count)
         self._standing.has_ended = said["ended"]
         self._join()
+        self._waited_s = now - self._oldest_due()
 
     def add(self, answers: Sequence[Answer], now: float) -> None:
         """Take note of answers that were all read at `now`."""
@@ -138,8 +140,12 @@ class Arrivals:
         seen[offset] = 1
 
     def waiting_ms(self, now: float) -> float:
-        """Say how long the oldest command without an answer has been due."""
-        return round(max(0.0, now - self._oldest_due()) * 1000, 3)
+        """
+        Say how long the oldest command without an answer has been due; while more is sent, as of
+        when the sender told last: an answer that was read since may wait to hear where it belongs.
+        """
+        waited_s = now - self._oldest_due() if self._standing.has_ended else self._waited_s
+        return round(max(0.0, waited_s) * 1000, 3)
 
     def lately(self, now: float) -> dict[str, Any]:
         """

@@ -43,7 +43,7 @@ class Ear:
             if "hurry" in said:
                 self.is_hurried = True
             else:
-                self._arrivals.told(said)
+                self._arrivals.told(said, time.monotonic())
 
 
 class Ends:

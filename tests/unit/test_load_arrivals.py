@@ -30,7 +30,7 @@ def told(
 def sent(*runs: tuple[int, int, int]) -> Arrivals:
     """Return the arrivals of a load that is sent; its first offsets are 0 and 1,000."""
     arrivals = Arrivals(SCHEDULE, PARTITIONS)
-    arrivals.told(told(range(20), *(runs or ((0, 0, 10), (1, 1_000, 10))), ended=True))
+    arrivals.told(told(range(20), *(runs or ((0, 0, 10), (1, 1_000, 10))), ended=True), 100.0)
     return arrivals
 
 
@@ -150,13 +150,13 @@ def test_an_answer_waits_until_its_position_is_told() -> None:
     arrivals = Arrivals(SCHEDULE, PARTITIONS)
     arrivals.add(answers([0]), 100.2)
     assert arrivals.read == 0
-    arrivals.told(told(range(10), (0, 0, 5)))
+    arrivals.told(told(range(10), (0, 0, 5)), 100.0)
     assert arrivals.read == 1
     arrivals.add(answers([2, 1, 3, 4]), 100.6)
     assert arrivals.read == 3
     arrivals.add(answers([6]), 100.8)
     assert arrivals.read == 4
-    arrivals.told(told(range(10, 12), (1, 1_000, 1)))
+    arrivals.told(told(range(10, 12), (1, 1_000, 1)), 100.0)
     assert (arrivals.read, arrivals.foreign) == (5, 0)
     assert not arrivals.complete
     # Due at 100.0, 100.2, 100.1, 100.4 and 100.6.
@@ -181,10 +181,10 @@ def test_positions_may_have_gaps() -> None:
 def test_a_load_that_was_interrupted_is_complete_with_what_was_sent() -> None:
     """Nothing is waited for that never was sent."""
     arrivals = Arrivals(SCHEDULE, PARTITIONS)
-    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)))
+    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)), 100.0)
     arrivals.add(answers(range(6)), 101.0)
     assert not arrivals.complete
-    arrivals.told(told((), ended=True))
+    arrivals.told(told((), ended=True), 100.0)
     assert arrivals.complete
 
 
@@ -215,10 +215,24 @@ def test_an_answer_that_is_delivered_again_ends_no_stall() -> None:
 def test_what_is_due_and_not_even_put_counts_as_waited_for() -> None:
     """A sender that hangs is charged as a stall, though it has told nothing of what is due."""
     arrivals = Arrivals(SCHEDULE, PARTITIONS)
-    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)))
+    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)), 100.0)
     arrivals.add(answers(range(5)), 100.5)
     arrivals.add(answers([5]), 100.6)
-    arrivals.told(told(range(6, 8), (0, 3, 1)))
+    arrivals.told(told(range(6, 8), (0, 3, 1)), 100.0)
     arrivals.add(answers([6]), 101.7)
     # The next command was due at 100.6, the moment of the answer before.
     assert round(arrivals.worst_stall_s, 3) == 1.1
+
+
+def test_an_answer_that_waits_to_hear_where_it_belongs_is_no_command_that_waits() -> None:
+    """What waits is known whenever the sender tells; in between an answer may be in hand."""
+    arrivals = Arrivals(SCHEDULE, PARTITIONS)
+    arrivals.told(told(range(6), (0, 0, 3), (1, 1_000, 3)), 100.55)
+    assert arrivals.waiting_ms(100.6) == 550.0
+    arrivals.add(answers(range(6)), 100.6)
+    arrivals.told(told(range(6, 9)), 100.8)
+    assert arrivals.waiting_ms(100.9) == 200.0
+    arrivals.add(answers(range(6, 9)), 100.9)
+    assert arrivals.waiting_ms(101.0) == 200.0
+    arrivals.told(told((), (0, 3, 2), (1, 1_003, 1)), 101.05)
+    assert arrivals.waiting_ms(101.1) == 0.0
