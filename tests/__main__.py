@@ -2,6 +2,7 @@
 Every test that is not marked `long`, in two halves side by side: `python -m tests`.
 
 The acceptance tests wait for restarts and outages much of the time, and leave a core to the others.
+Some loads go with them, so that both halves take as long.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from deploy.local.daemon import launcher
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PYTEST = (sys.executable, "-m", "pytest")
-ACCEPTANCE = "tests/acceptance"
+WAITING = (
+    "tests/acceptance",
+    "tests/integration/test_load_agents.py",
+    "tests/integration/test_load_run.py",
+)
 LOG = Path("build", "test-acceptance.log")
 
 
@@ -54,9 +59,9 @@ if __name__ == "__main__":
     compile_product()
     sys.exit(
         side_by_side(
-            [*PYTEST, f"--ignore={ACCEPTANCE}"],
+            [*PYTEST, *(f"--ignore={one}" for one in WAITING)],
             # A folder of its own for what failed: each half would forget the other's.
-            [*PYTEST, "-o", "cache_dir=.pytest_cache/acceptance", ACCEPTANCE],
+            [*PYTEST, "-o", "cache_dir=.pytest_cache/acceptance", *WAITING],
             CHECKOUT / LOG,
         )
     )
