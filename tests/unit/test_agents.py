@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -23,6 +22,7 @@ from loadtest.load.schedule import Stage
 from loadtest.load.share import Share
 from loadtest.load.track import Track
 from loadtest.traffic.shape import Traffic
+from tests.unit.played import Deaf, Played
 
 LIMIT_S = 20.0
 READ = {"at_s": 1.0, "read": 3, "outcomes": {"posted": 3}, "waiting_ms": 1.0}
@@ -45,39 +45,6 @@ def order(number: int = 0) -> Order:
         starts_in_s=0.1,
         patience_s=1.0,
     )
-
-
-class Played:
-    """Stands for the generator of an agent: does what a test says, and takes note."""
-
-    def __init__(self, play: Callable[[Played, Hear], Awaitable[dict[str, Any]]]) -> None:
-        self._play = play
-        self.orders: list[Order] = []
-        self.begun = asyncio.Event()
-        self.stopped = asyncio.Event()
-        self.hurried = asyncio.Event()
-        self.ended = asyncio.Event()
-
-    async def run(self, given: Order, hear: Hear) -> dict[str, Any]:
-        """Play."""
-        self.orders.append(given)
-        self.begun.set()
-        try:
-            return await self._play(self, hear)
-        finally:
-            self.ended.set()
-
-    def stop(self) -> None:
-        """Take note."""
-        self.stopped.set()
-
-    def hurry(self) -> None:
-        """Take note."""
-        self.hurried.set()
-
-    def pids(self) -> dict[str, int]:
-        """Nothing runs."""
-        return {}
 
 
 class Meeting:
@@ -226,23 +193,13 @@ async def test_a_run_that_is_lost_ends_what_its_agents_do(meeting: Meeting) -> N
     async with asyncio.timeout(LIMIT_S):
         serving = meeting.agent(played)
         async with gathered(LOOPBACK, meeting.port, 1, meeting.say) as agents:
-            running = asyncio.create_task(agents[0].run(order(), LocalEars()))
+            running = asyncio.create_task(agents[0].run(order(), Deaf()))
             await played.begun.wait()
             running.cancel()
             await asyncio.wait({running})
         with pytest.raises(LoadTestError, match="the run was lost, or has given up"):
             await serving
     assert played.ended.is_set()
-
-
-class LocalEars:
-    """Nobody listens."""
-
-    def sender(self, said: dict[str, Any]) -> None:
-        """Forget it."""
-
-    def reader(self, said: dict[str, Any]) -> None:
-        """Forget it."""
 
 
 async def test_who_is_no_agent_of_this_version_is_refused_with_the_reason(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import textwrap
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from loadtest.load.schedule import Stage
 from loadtest.load.share import WHOLE
 from loadtest.load.track import Track
 from loadtest.traffic.shape import PLAIN
+from tests.unit.played import Deaf, Played
 
 ORDER = Order(
     bootstrap_servers="nobody:1",
@@ -109,14 +109,14 @@ async def test_where_one_generator_fails_the_others_are_ended() -> None:
     """A load with a part that is missing is none."""
     ended = asyncio.Event()
 
-    async def goes_on(_: Hear) -> dict[str, Any]:
+    async def goes_on(_: Played, __: Hear) -> dict[str, Any]:
         try:
             await forever()
         finally:
             ended.set()
         return {}
 
-    async def fails(_: Hear) -> dict[str, Any]:
+    async def fails(_: Played, __: Hear) -> dict[str, Any]:
         raise LoadTestError("agent far away was lost")
 
     with pytest.raises(LoadTestError, match="agent far away was lost"):
@@ -124,37 +124,12 @@ async def test_where_one_generator_fails_the_others_are_ended() -> None:
     assert ended.is_set()
 
 
-class Played:
-    """A generator that does what a test says."""
-
-    def __init__(self, play: Callable[[Hear], Awaitable[dict[str, Any]]]) -> None:
-        self._play = play
-        self.stopped = asyncio.Event()
-        self.hurried = asyncio.Event()
-
-    async def run(self, _: Order, hear: Hear) -> dict[str, Any]:
-        """Play."""
-        return await self._play(hear)
-
-    def stop(self) -> None:
-        """Take note."""
-        self.stopped.set()
-
-    def hurry(self) -> None:
-        """Take note."""
-        self.hurried.set()
-
-    def pids(self) -> dict[str, int]:
-        """Nothing runs."""
-        return {}
-
-
 async def test_interrupted_nothing_is_hurried_before_all_that_was_sent_is_answered() -> None:
     """By all generators together: the answers to one may come after those to the other."""
     begun = asyncio.Event()
     tracks: list[Hear] = []
 
-    async def sends(hear: Hear) -> dict[str, Any]:
+    async def sends(_: Played, hear: Hear) -> dict[str, Any]:
         tracks.append(hear)
         hear.sender(SENT | {"sent": 5, "ended": False})
         hear.reader(READ | {"read": 5})
@@ -242,7 +217,7 @@ async def test_a_load_ends_with_what_goes_wrong_as_it_is_interrupted() -> None:
     """Nothing goes on sending into topics that are about to be removed."""
     begun, ended = asyncio.Event(), asyncio.Event()
 
-    async def goes_on(_: Hear) -> dict[str, Any]:
+    async def goes_on(_: Played, __: Hear) -> dict[str, Any]:
         begun.set()
         try:
             await forever()
@@ -267,11 +242,11 @@ async def test_a_load_ends_with_what_goes_wrong_as_it_is_interrupted() -> None:
 async def test_one_that_is_lost_as_a_load_is_interrupted_is_not_waited_for() -> None:
     """It will never say that it has ended."""
 
-    async def lost(_: Hear) -> dict[str, Any]:
+    async def lost(_: Played, __: Hear) -> dict[str, Any]:
         await one.stopped.wait()
         raise LoadTestError("agent far away was lost")
 
-    async def waits(_: Hear) -> dict[str, Any]:
+    async def waits(_: Played, __: Hear) -> dict[str, Any]:
         await forever()
         return {}
 
@@ -286,7 +261,7 @@ async def test_one_that_is_lost_as_a_load_is_interrupted_is_not_waited_for() -> 
 async def test_children_leave_the_threads_of_the_loop_to_others(children: Children) -> None:
     """However many there are: a worker is killed, and a server restarted, in such a thread."""
     many = [children.generator(SLEEPS, SLEEPS) for _ in range(8)]
-    tasks = [asyncio.create_task(one.run(ORDER, LocalEars())) for one in many]
+    tasks = [asyncio.create_task(one.run(ORDER, Deaf())) for one in many]
     while not all(one.pids() for one in many):  # noqa: ASYNC110 - nothing tells it
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
@@ -294,13 +269,3 @@ async def test_children_leave_the_threads_of_the_loop_to_others(children: Childr
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class LocalEars:
-    """Nobody listens."""
-
-    def sender(self, said: dict[str, Any]) -> None:
-        """Forget it."""
-
-    def reader(self, said: dict[str, Any]) -> None:
-        """Forget it."""
