@@ -6,8 +6,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import IO, Any
 
 import click
 import msgspec
@@ -35,9 +38,50 @@ from loadtest.sample import SEED
 from loadtest.site import BOOTSTRAP_SERVERS, DATABASE_URL
 
 INTERRUPTED_STATUS = 130
-FAILED_STATUS = 2
 NOT_DONE = (LoadTestError, StackError, KafkaError)
 """What people are told in a line."""
+
+
+class NotDoneError(click.ClickException):
+    """A failure, told in a line."""
+
+    exit_code = 2
+
+    def __init__(self, failure: Exception) -> None:
+        is_kafka = isinstance(failure, KafkaError)
+        super().__init__(f"Kafka does not do as asked: {failure!r}" if is_kafka else str(failure))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it."""
+        click.echo(f"loadtest: {self.message}", file=file, err=True)
+
+
+class LoadCommand(click.Command):
+    """One whose statuses 1 to 3 are verdicts: what can't be done, or said, ends with 4."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read its words."""
+        with _its_own_status():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do it."""
+        with _its_own_status():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _its_own_status() -> Iterator[None]:
+    try:
+        yield
+    except NOT_DONE as error:
+        failed: click.ClickException = NotDoneError(error)
+    except click.ClickException as error:
+        failed = error
+    else:
+        return
+    failed.exit_code = Verdict.NOT_RUN
+    raise failed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -103,7 +147,7 @@ def bench_command(
     return bench(msgspec.structs.replace(plan, only=cases), result, strict=strict)
 
 
-@cli.command("run")
+@cli.command("run", cls=LoadCommand)
 @click.argument("profile")
 @click.option("--seed", type=int, help="Other bytes than the profile's own seed gives.")
 @click.option(
@@ -153,22 +197,18 @@ def run_command(
     PROFILE is a name (see `profiles`) or a file. Exit status: 0 passed, 1 a threshold does not
     hold, 2 the proof failed, 3 the sender was late and the run is void, 4 it could not be done.
     """
-    try:
-        found = find(profile)
-        if seed is not None:
-            found = msgspec.structs.replace(found, seed=seed)
-        named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
-        os.environ.update({name: value for name, value in named.items() if value})
-        fleet = Fleet(generators, agents, _address(listen, "--listen"))
-        if why := fleet.wrong():
-            raise click.UsageError(why)
-        return run(Path(profile).stem, found, result, fleet)
-    except NOT_DONE as error:
-        _tell(error)
-        return Verdict.NOT_RUN
+    found = find(profile)
+    if seed is not None:
+        found = msgspec.structs.replace(found, seed=seed)
+    named = {BOOTSTRAP_SERVERS: bootstrap_servers, DATABASE_URL: database_url}
+    os.environ.update({name: value for name, value in named.items() if value})
+    fleet = Fleet(generators, agents, _address(listen, "--listen"))
+    if why := fleet.wrong():
+        raise click.UsageError(why)
+    return run(Path(profile).stem, found, result, fleet)
 
 
-@cli.command("agent")
+@cli.command("agent", cls=LoadCommand)
 @click.argument("run", metavar="HOST[:PORT]")
 @click.option("--name", default="", help="How results call it; host and process id unless told.")
 @click.option(
@@ -185,12 +225,8 @@ def agent_command(run: str, name: str, wait_s: float) -> int:
     It takes part in one run, and needs Kafka and nothing else. Exit status: 0 the run is over,
     4 it could not be done.
     """
-    try:
-        host, port = _address(run, "HOST[:PORT]")
-        asyncio.run(serve(host, port, name=name, wait_s=wait_s, say=click.echo))
-    except NOT_DONE as error:
-        _tell(error)
-        return Verdict.NOT_RUN
+    host, port = _address(run, "HOST[:PORT]")
+    asyncio.run(serve(host, port, name=name, wait_s=wait_s, say=click.echo))
     return 0
 
 
@@ -264,11 +300,6 @@ for _command in COMMANDS:
     cli.add_command(_command)
 
 
-def _tell(error: Exception) -> None:
-    said = f"Kafka does not do as asked: {error!r}" if isinstance(error, KafkaError) else error
-    click.echo(f"loadtest: {said}", err=True)
-
-
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -278,18 +309,15 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(cli.main(standalone_mode=False) or 0)
-    except NOT_DONE as error:
-        _tell(error)
     except click.ClickException as error:
-        error.show()
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        # Its own status for a wrong word, 2, says of a load that the proof failed.
-        is_load = context is not None and context.command in {run_command, agent_command}
-        return Verdict.NOT_RUN if is_load else error.exit_code
+        failed = error
+    except NOT_DONE as error:
+        failed = NotDoneError(error)
     except (KeyboardInterrupt, click.Abort):
         click.echo("loadtest: interrupted", err=True)
         return INTERRUPTED_STATUS
-    return FAILED_STATUS
+    failed.show()
+    return failed.exit_code
 
 
 if __name__ == "__main__":
