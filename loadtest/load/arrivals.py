@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from base64 import b64decode
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from loadtest.load.answers import Answer
@@ -19,6 +19,9 @@ LATE_AFTER_S = 0.010
 
 TELL_EVERY_S = 1.0
 """How often the reader tells how far it is."""
+
+SENDER_QUIET_S = 0.3
+"""The sender tells more often than this, while it has something to tell."""
 
 
 class Arrivals:
@@ -189,3 +192,35 @@ class Arrivals:
             "outcomes": dict(self.outcomes),
             "latencies": self._total.encoded(),
         }
+
+
+class Seconds:
+    """
+    Has a reader tell once a second how far it is.
+
+    It does so when the sender has just told where its batches stand: then what was sent and what
+    was answered are of the same moment. At any other, what was read and not yet placed is missing:
+    the answers of a quarter of a second, or of none. A sender that is quiet is not waited for.
+    """
+
+    def __init__(
+        self, arrivals: Arrivals, starts_at: float, tell: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        self._arrivals = arrivals
+        self._next_at = starts_at
+        self._tell = tell
+
+    def placed(self, now: float) -> None:
+        """Know that the sender has told."""
+        if now >= self._next_at:
+            self.tell(now)
+
+    def passed(self, now: float) -> None:
+        """Know how late it is."""
+        if now >= self._next_at + SENDER_QUIET_S:
+            self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """Tell it at once."""
+        self._tell(self._arrivals.lately(now))
+        self._next_at += TELL_EVERY_S

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from loadtest.child import heard, needs, serve, tell
 from loadtest.load.answers import Answer, Reading
-from loadtest.load.arrivals import TELL_EVERY_S, Arrivals
+from loadtest.load.arrivals import Arrivals, Seconds
 from loadtest.load.precedence import take_precedence
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.share import Share
@@ -27,8 +27,9 @@ ENDING_QUIET_LIMIT_S = 5.0
 class Ear:
     """Takes what the sender tells, and whether its parent wants an answer sooner."""
 
-    def __init__(self, arrivals: Arrivals, patience_s: float) -> None:
+    def __init__(self, arrivals: Arrivals, seconds: Seconds, patience_s: float) -> None:
         self._arrivals = arrivals
+        self._seconds = seconds
         self._patience_s = patience_s
         self.is_hurried = False
 
@@ -43,7 +44,9 @@ class Ear:
             if "hurry" in said:
                 self.is_hurried = True
             else:
-                self._arrivals.told(said, time.monotonic())
+                now = time.monotonic()
+                self._arrivals.told(said, now)
+                self._seconds.placed(now)
 
 
 class Ends:
@@ -103,24 +106,23 @@ async def main(
     take_precedence(place)
     plan = Schedule(starts_at, msgspec.convert(stages, list[Stage]), Share(*share))
     arrivals = Arrivals(plan, partitions)
-    ear = Ear(arrivals, patience_s)
+    seconds = Seconds(arrivals, plan.starts_at, tell)
+    ear = Ear(arrivals, seconds, patience_s)
     listening = asyncio.create_task(ear.listen())
     cpu_s = time.process_time()
     try:
         async with Ends(bootstrap_servers, topic, outcomes, dead_letters, partitions) as ends:
-            quiet_since = told_at = plan.starts_at
+            quiet_since = plan.starts_at
             while not arrivals.complete and time.monotonic() - quiet_since < ear.quiet_limit_s:
                 answers, now = await ends.more()
                 arrivals.add(answers, now)
-                if now >= told_at:
-                    tell(arrivals.lately(now))
-                    told_at += TELL_EVERY_S
+                seconds.passed(now)
                 is_all = not ear.is_hurried and arrivals.read >= plan.due_by(now)
                 if answers or is_all:
                     quiet_since = max(now, plan.starts_at)
                 if listening.done():
                     listening.result()
-            tell(arrivals.lately(time.monotonic()))
+            seconds.tell(time.monotonic())
     finally:
         listening.cancel()
     cpu_s = time.process_time() - cpu_s

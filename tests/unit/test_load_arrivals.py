@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loadtest.load.answers import Answer
-from loadtest.load.arrivals import Arrivals
+from loadtest.load.arrivals import Arrivals, Seconds
 from loadtest.load.latencies import Latencies
 from loadtest.load.schedule import Schedule, Stage
 from loadtest.load.together import together
@@ -236,3 +236,32 @@ def test_an_answer_that_waits_to_hear_where_it_belongs_is_no_command_that_waits(
     assert arrivals.waiting_ms(101.0) == 200.0
     arrivals.told(told((), (0, 3, 2), (1, 1_003, 1)), 101.05)
     assert arrivals.waiting_ms(101.1) == 0.0
+
+
+def test_a_second_is_told_when_the_sender_has_told() -> None:
+    """What was sent and what was answered are of one moment: no answer waits to be placed."""
+    arrivals, rows = Arrivals(SCHEDULE, PARTITIONS), list[Any]()
+    seconds = Seconds(arrivals, 100.0, rows.append)
+
+    def sender(numbers: Iterable[int], *runs: tuple[int, int, int], at: float) -> None:
+        arrivals.told(told(numbers, *runs), at)
+        seconds.placed(at)
+
+    sender([], at=100.0)
+    sender(range(5), (0, 0, 3), (1, 1_000, 2), at=100.5)
+    arrivals.add(answers(range(5)), 100.55)
+    seconds.passed(101.0)
+    arrivals.add(answers(range(5, 9)), 101.0)
+    seconds.passed(101.0)
+    assert [row["read"] for row in rows] == [0]
+    sender(range(5, 10), (0, 3, 2), (1, 1_002, 3), at=101.01)
+    assert [(row["at_s"], row["read"]) for row in rows] == [(0.0, 0), (1.01, 9)]
+
+
+def test_a_quiet_sender_is_not_waited_for() -> None:
+    """Each second is told, also where nobody tells anything."""
+    arrivals, rows = Arrivals(SCHEDULE, PARTITIONS), list[Any]()
+    seconds = Seconds(arrivals, 100.0, rows.append)
+    for now in (100.0, 100.2, 100.31, 100.4, 101.0, 101.4, 101.9, 102.31):
+        seconds.passed(now)
+    assert [row["at_s"] for row in rows] == [0.31, 1.4, 2.31]
