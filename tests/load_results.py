@@ -167,6 +167,7 @@ def _figures() -> dict[str, float | None]:
         "worst_stall_ms": 6_004.2,
         "answered_per_second": 2_987.4,
         "late_sends_percent": 0.002,
+        "held_up_sends_percent": 0.31,
         "worker_cpu_us": 41.37,
         "worker_memory_mib": 214.6,
         "recovery_worst_s": 14.2,

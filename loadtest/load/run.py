@@ -188,6 +188,7 @@ async def _driven(
     late = found["late_sends"] - found["excused_sends"]
     return found | {
         "late_sends_percent": round(100 * late / measured, 3),
+        "held_up_sends_percent": round(100 * found["held_up_sends"] / measured, 3),
         "worker_cpu_us": round(crew.cpu_s / max(1, found["sent"]) * MICROSECONDS, 2),
         "worker_memory_mib": round(crew.peak_memory_bytes / MEBIBYTE, 1),
     }

@@ -112,8 +112,8 @@ class Lane:
     """
     Sends what is due in one partition; while a batch waits its turn, the next one grows.
 
-    Of the sends that are late, those were held up that came here in time: the broker took the
-    batches before them too slowly, or was away. The others are the sender's own fault.
+    `late` counts what came here too late, which is the sender's own fault; `held_up` what came in
+    time and left too late, as the broker took the batches before it too slowly, or was away.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Lane:
             yield self._partition, self._ordinals.base(delivery.result().offset, size), size
 
     def _count(self, batch: list[Due]) -> None:
-        """Count those that are late: the first of them were due before the others."""
+        """Count those that leave too late: the first of them were due before the others."""
         now, schedule = time.monotonic(), self._schedule
         for due in batch:
             if due.number < schedule.warm_up:
@@ -178,7 +178,7 @@ class Lane:
             self.latest_s = max(self.latest_s, late_s)
             if late_s <= LATE_AFTER_S:
                 break
-            self.late += 1
+            self.late += due.is_late
             self.held_up += not due.is_late
 
 

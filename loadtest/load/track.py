@@ -30,8 +30,8 @@ class Second(NamedTuple):
 
     `in_flight` are commands that were sent and are not answered. Latencies are None where nothing
     was answered. `outcomes` are those of this second, by kind. `waiting_ms` is how long the oldest
-    command without an outcome has been due; `held_up` counts those of the late sends that the
-    broker took too slowly.
+    command without an outcome has been due. `late` counts what the sender sent too late, `held_up`
+    what it had in time and the broker took too late.
     """
 
     at_s: float

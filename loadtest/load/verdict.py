@@ -8,7 +8,10 @@ from enum import IntEnum
 from loadtest.load.profile import Threshold
 
 LATE_PERCENT_MAX = 1.0
-"""A run in which more sends were late has measured its own sender: it says nothing."""
+"""
+A run in which the sender was late more often has measured its own sender: it says nothing. What the
+broker held up is the system's doing: its latency, which counts from when it was due, tells.
+"""
 
 
 class Verdict(IntEnum):

@@ -33,6 +33,7 @@ _NAMES: Final = {
     "latency_max_ms": "Latency, highest",
     "worst_stall_ms": "Longest stall",
     "late_sends_percent": "Late sends",
+    "held_up_sends_percent": "Held-up sends",
     "worker_cpu_us": "Worker CPU a command",
     "worker_memory_mib": "Worker memory, most",
     "answered_per_second": "Answered",

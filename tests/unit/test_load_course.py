@@ -199,9 +199,9 @@ async def test_a_fault_that_is_cancelled_while_it_begins_is_done_and_undone(
     assert recorded.done == ["killed 1", "launch 1"]
 
 
-def row(at_s: float, *, p99_ms: float = 20.0, held_up: int = 0) -> Second:
+def row(at_s: float, *, p99_ms: float = 20.0) -> Second:
     """Give a row of a run."""
-    return Second(at_s, 10, 10, 0, 0, 0, held_up, 10.0, p99_ms, 30.0, held_up=held_up)
+    return Second(at_s, 10, 10, 0, 0, 0, 0, 10.0, p99_ms, 30.0)
 
 
 class Played:
@@ -269,19 +269,6 @@ async def test_faults_begin_and_end_at_their_times(recorded: Recorded) -> None:
     assert gone["recovered_from_beginning_s"] == round(2 - gone["at_s"], 1)
     figures = one.course.figures(None)
     assert figures["recovery_worst_s"] == max(killed["recovered_s"], gone["recovered_s"])
-
-
-async def test_only_an_outage_of_the_broker_excuses_late_sends(recorded: Recorded) -> None:
-    """Nothing else befalls the sender's way to the broker."""
-    restart = RestartPostgres(at_s=0)
-    slow = Played(recorded, profile(restart, KillWorker(at_s=0, worker=1, back_after_s=0)))
-    gone = Played(recorded, profile(RestartBroker(at_s=0)))
-    for one, word in ((slow, "PostgreSQL answers again"), (gone, "Kafka answers again")):
-        async with one.under_way():
-            await one.says(word)
-        one.track.series = [row(at, held_up=10 * at) for at in range(1, 20)]
-    assert slow.course.figures(None)["excused_sends"] == 0
-    assert gone.course.figures(None)["excused_sends"] == 190
 
 
 async def test_what_is_under_way_when_a_load_ends_is_undone_and_marked(recorded: Recorded) -> None:

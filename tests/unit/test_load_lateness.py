@@ -39,7 +39,7 @@ async def sent(
 
 @pytest.mark.parametrize(
     ("due_in_s", "takes_s", "is_late", "late", "held_up"),
-    [(60.0, 0.0, False, 0, 0), (0.0, SLOW_S, False, 1, 1), (0.0, SLOW_S, True, 1, 0)],
+    [(60.0, 0.0, False, 0, 0), (0.0, SLOW_S, False, 0, 1), (0.0, SLOW_S, True, 1, 0)],
     ids=["in time", "held up by the broker", "late by itself"],
 )
 async def test_a_send_is_held_up_where_it_came_in_time(
@@ -51,7 +51,7 @@ async def test_a_send_is_held_up_where_it_came_in_time(
     late: int,
     held_up: int,
 ) -> None:
-    """And late either way; one that came too late is the sender's doing, however slow the rest."""
+    """One that came too late is the sender's doing, however slow the rest."""
     schedule = Schedule(time.monotonic() + due_in_s, [Stage(seconds=1, per_second=1)])
     lane = await sent(monkeypatch, [Due(0, PAIR, is_late)], schedule, takes_s)
     assert (lane.late, lane.held_up) == (late, held_up)
