@@ -90,7 +90,7 @@ def figure(chart: Chart) -> Html:
     )
     plot = element(
         "div",
-        _drawing(chart),
+        drawing(chart),
         *(_y_label(tick) for tick in chart.y_ticks),
         *(_x_label(place, tick) for place, tick in enumerate(chart.x_ticks)),
         *(_level_label(chart, level) for level in chart.levels),
@@ -106,7 +106,8 @@ def figure(chart: Chart) -> Html:
     return element("figure", caption, frame, class_=f"chart {chart.key}", id=chart.key)
 
 
-def _drawing(chart: Chart) -> Html:
+def drawing(chart: Chart, **attributes: str | float) -> Html:
+    """Draw all but the texts, stretched to wherever it is put."""
     names = {"title": f"{chart.key}-title", "desc": f"{chart.key}-desc"}
     return element(
         "svg",
@@ -120,6 +121,7 @@ def _drawing(chart: Chart) -> Html:
         preserveAspectRatio="none",
         role="img",
         aria_labelledby=f"{names['title']} {names['desc']}",
+        **attributes,
     )
 
 
@@ -220,8 +222,6 @@ def _key(chart: Chart) -> Html | None:
 
     page.js adds the value at the pointer to each.
     """
-    ends = [_end(chart, line) for line in chart.lines]
-    places = spread(ends, LABEL_PX / chart.height_px)
     return element(
         "ul",
         *(
@@ -232,10 +232,15 @@ def _key(chart: Chart) -> Html | None:
                 element("span", class_="now"),
                 style=f"--y:{_percent(place)}",
             )
-            for line, place in zip(chart.lines, places, strict=True)
+            for line, place in zip(chart.lines, ends(chart), strict=True)
         ),
         class_="key",
     )
+
+
+def ends(chart: Chart) -> list[float]:
+    """Say how far below the top the names of the lines stand: at their ends, none over another."""
+    return spread([_end(chart, line) for line in chart.lines], LABEL_PX / chart.height_px)
 
 
 def _end(chart: Chart, line: Line) -> float:

@@ -10,7 +10,7 @@ import msgspec
 from loadtest.measure.session import screen
 from loadtest.report import history
 from loadtest.report.compare import Comparison, compare
-from loadtest.report.publish import write_page
+from loadtest.report.publish import write_knee, write_page
 from loadtest.report.result import Head, read_head
 from loadtest.report.screens import (
     changes_table,
@@ -28,14 +28,23 @@ from loadtest.report.screens import (
     type=click.Path(dir_okay=False, path_type=Path),
     help="Written here; beside RESULT unless told.",
 )
-def report_command(result: str, output: Path | None) -> int:
+@click.option(
+    "--knee",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Instead, the knee of a ramp as a picture for documents: an SVG file.",
+)
+def report_command(result: str, output: Path | None, knee: Path | None) -> int:
     """
     Write the page of RESULT anew: one HTML file that needs no network.
 
     RESULT is a file, or a run of the history by its number or its name.
     """
     path = history.find(result, history.folder())
-    click.echo(write_page(path, output or path.with_suffix(".html")))
+    if knee is not None and output is not None:
+        raise click.UsageError("--output and --knee are two files: ask for one at a time")
+    click.echo(
+        write_knee(path, knee) if knee else write_page(path, output or path.with_suffix(".html"))
+    )
     return 0
 
 

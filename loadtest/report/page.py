@@ -18,7 +18,7 @@ from loadtest.report.markup import Html, element, joined
 from loadtest.report.result import Result
 from loadtest.report.sections import page_body
 
-STYLE: Final = Path(__file__).with_name("page.css")
+STYLES: Final = ("colours.css", "drawing.css", "page.css")
 SCRIPT: Final = Path(__file__).with_name("page.js")
 SIGN_COLOURS: Final = {"good": "#15803d", "bad": "#c02636", "void": "#8a5a00"}
 
@@ -67,5 +67,10 @@ def _icon(look: str) -> str:
 
 def written(result: Result, *, is_known: bool) -> str:
     """Write the page with the style and the script that lie beside this module."""
-    style, script = STYLE.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
-    return page(result, style, script, is_known=is_known)
+    script = SCRIPT.read_text(encoding="utf-8")
+    return page(result, style(*STYLES), script, is_known=is_known)
+
+
+def style(*names: str) -> str:
+    """Read style sheets that lie beside this module."""
+    return "\n".join(Path(__file__).with_name(one).read_text(encoding="utf-8") for one in names)

@@ -11,8 +11,11 @@ from loadtest.errors import LoadTestError
 from loadtest.load.profile import PROFILES, ProfileError
 from loadtest.load.profile import read as read_profile
 from loadtest.report.history import folder, keep
-from loadtest.report.page import written
+from loadtest.report.page import style, written
+from loadtest.report.picture import STYLES, picture
 from loadtest.report.result import Head, read
+from loadtest.report.sections import facts
+from loadtest.report.staircase import said, staircase
 
 
 def publish(result: Path, console: Console) -> None:
@@ -32,13 +35,26 @@ def publish(result: Path, console: Console) -> None:
 def write_page(result: Path, page: Path) -> Path:
     """Write the page of a result. Raises LoadTestError."""
     read_result = read(result)
-    text = written(read_result, is_known=is_known(read_result))
+    return _put(page, written(read_result, is_known=is_known(read_result)))
+
+
+def write_knee(result: Path, path: Path) -> Path:
+    """Write the knee of a ramp as a picture for documents. Raises LoadTestError."""
+    read_result = read(result)
+    charts = staircase(read_result)
+    if not charts:
+        raise LoadTestError(f"{result}: a ramp has a knee, and this is none, or has no two steps")
+    drawn = picture(charts, said(read_result), facts(read_result), style(*STYLES))
+    return _put(path, drawn)
+
+
+def _put(path: Path, text: str) -> Path:
     try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise LoadTestError(f"{page}: {error.strerror or error}") from error
-    return page
+        raise LoadTestError(f"{path}: {error.strerror or error}") from error
+    return path
 
 
 def is_known(result: Head) -> bool:

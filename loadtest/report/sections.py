@@ -60,19 +60,12 @@ def section(key: str, title: str, *content: Html | None) -> Html | None:
 def top(result: Result) -> Html:
     """Write what it was, what it is worth, and the figures that are asked for first."""
     judged = judgement(result)
-    sent = result.counts.get("sent")
-    facts = [
-        when(result.started_at) if result.started_at else f"ended {when(result.finished_at)}",
-        duration(result.lasted_s) if result.series else None,
-        f"{sent:,} commands" if isinstance(sent, int) else None,
-        f"seed {result.configuration['seed']}" if "seed" in result.configuration else None,
-    ]
     return element(
         "header",
         element("p", "Load test", class_="kicker"),
         element("h1", result.profile),
         element("p", result.headline, class_="title") if result.headline else None,
-        element("p", " · ".join(fact for fact in facts if fact and fact != NONE), class_="facts"),
+        element("p", facts(result), class_="facts"),
         element(
             "div",
             _sign(judged.look),
@@ -85,6 +78,18 @@ def top(result: Result) -> Html:
             role="status",
         ),
     )
+
+
+def facts(result: Result) -> str:
+    """Say when it was, and how much, in a line."""
+    sent = result.counts.get("sent")
+    parts = [
+        when(result.started_at) if result.started_at else f"ended {when(result.finished_at)}",
+        duration(result.lasted_s) if result.series else None,
+        f"{sent:,} commands" if isinstance(sent, int) else None,
+        f"seed {result.configuration['seed']}" if "seed" in result.configuration else None,
+    ]
+    return " · ".join(part for part in parts if part and part != NONE)
 
 
 def _sign(look: str) -> Html:
