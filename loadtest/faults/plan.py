@@ -57,6 +57,11 @@ class OfWorker(FaultBase, frozen=True, kw_only=True):
 
     worker: int
 
+    @property
+    def target(self) -> str:
+        """Name the worker."""
+        return f"worker-{self.worker}"
+
 
 class KillWorker(OfWorker, frozen=True, kw_only=True, tag="kill_worker"):
     """Ends a worker at once (SIGKILL), and starts it again."""
@@ -104,6 +109,11 @@ class OfServer(FaultBase, frozen=True, kw_only=True):
     """Befalls a server, or the way to it: only one that the run started itself."""
 
     SERVER: ClassVar[Server]
+
+    @property
+    def target(self) -> str:
+        """Name the server."""
+        return self.SERVER
 
 
 class Restart(OfServer, frozen=True, kw_only=True):

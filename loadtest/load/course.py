@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ class Course:
         self._schedule = Schedule(0.0, ())
         self._ready_s: float | None = None
         self._marks: list[tuple[Mark, Fault | None]] = []
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.started_at = 0.0
         self.samples = Samples()
 
@@ -80,15 +82,19 @@ class Course:
             await asyncio.sleep(SAMPLE_EVERY_S)
 
     async def _befall(self, fault: Fault) -> None:
-        """Have a fault happen at its time, and end at its time."""
+        """
+        Have a fault happen at its time, and end at its time. Where what befell the same before is
+        not over yet, as a server may take long to end in order, it happens after that.
+        """
         await asyncio.sleep(fault.at_s - self._now_s())
-        number = self._begins(fault.begins, fault)
-        until_s = self._now_s() + fault.away_s
-        try:
-            async with self._scene.under(fault):
-                await asyncio.sleep(until_s - self._now_s())
-        finally:
-            self._ends(number, fault.ends)
+        async with self._turns[fault.target]:
+            number = self._begins(fault.begins, fault)
+            until_s = self._now_s() + fault.away_s
+            try:
+                async with self._scene.under(fault):
+                    await asyncio.sleep(until_s - self._now_s())
+            finally:
+                self._ends(number, fault.ends)
 
     async def _serve_a_backlog(self) -> None:
         """Start the workers when everything that is to wait for them does."""

@@ -271,6 +271,34 @@ async def test_faults_begin_and_end_at_their_times(recorded: Recorded) -> None:
     assert figures["recovery_worst_s"] == max(killed["recovered_s"], gone["recovered_s"])
 
 
+async def test_what_befalls_a_server_waits_for_what_befell_it_before(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that takes long to end in order is not killed while it starts again."""
+    slow = recorded.broker.stop
+
+    def stop(*how: str) -> None:
+        time.sleep(0.5)
+        slow(*how)
+
+    monkeypatch.setattr(recorded.broker, "stop", stop)
+    faults = (
+        RestartBroker(at_s=0, how="stop"),
+        RestartBroker(at_s=0.1),
+        KillWorker(at_s=0.2, worker=1),
+    )
+    one = Played(recorded, profile(*faults))
+    async with one.under_way():
+        await one.says("Kafka goes (kill)")
+        # Both end when the load does, if not before.
+    restarted = ["broker stop", "broker launch", "broker wait"]
+    killed = ["broker kill", "broker launch", "broker wait"]
+    assert [step for step in recorded.done if "broker" in step] == restarted + killed
+    assert recorded.done[0] == "kill 1"
+    first, worker, second = one.course.marks()
+    assert worker["at_s"] < 0.5 <= first["until_s"] <= second["at_s"]
+
+
 async def test_what_is_under_way_when_a_load_ends_is_undone_and_marked(recorded: Recorded) -> None:
     """A frozen worker goes on; what was to come does not."""
     faults = FreezeWorker(at_s=0, worker=2, for_s=LONG_S), KillWorker(at_s=LONG_S, worker=1)
