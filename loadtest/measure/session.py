@@ -41,7 +41,7 @@ def ground_of(
     kafka_outer_host: str | None = None,
 ) -> Iterator[tuple[Ground, Path]]:
     """
-    Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the workers'
+    Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the
     logs. Kafka's clients may come through a proxy on `kafka_proxy_port`, and from other machines,
     which reach this one at `kafka_outer_host`.
     """
@@ -60,7 +60,7 @@ def ground_of(
             )
             yield ground, folder
     except Exception as error:
-        _keep_logs(folder, console)
+        keep_logs(folder, console)
         if isinstance(error, (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
             raise LoadTestError(f"PostgreSQL does not do as asked: {error}") from error
         if isinstance(error, psutil.Error):
@@ -72,13 +72,17 @@ def ground_of(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep_logs(folder: Path, console: Console) -> None:
-    """Keep the workers' logs for a look; the servers' data would only fill the disk."""
-    shutil.rmtree(folder / "stack", ignore_errors=True)
-    if any(folder.iterdir()):
+def keep_logs(folder: Path, console: Console) -> None:
+    """Keep all logs for a look; the servers' data would only fill the disk."""
+    for path in [*folder.glob("stack/*/*"), *folder.glob("stack/*")]:
+        if path.is_dir() and not any(path.glob("*.log")):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file() and path.suffix != ".log":
+            path.unlink()
+    if any(path.is_file() for path in folder.rglob("*")):
         console.print(f"Kept for a look: {folder}", markup=False)
     else:
-        folder.rmdir()
+        shutil.rmtree(folder)
 
 
 async def head(ground: Ground, folder: Path, **durability: str) -> dict[str, Any]:
