@@ -41,9 +41,9 @@ def ground_of(
     kafka_outer_host: str | None = None,
 ) -> Iterator[tuple[Ground, Path]]:
     """
-    Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the
-    logs. Kafka's clients may come through a proxy on `kafka_proxy_port`, and from other machines,
-    which reach this one at `kafka_outer_host`.
+    Give a run its ground and a folder. What goes wrong is a LoadTestError, and keeps the logs.
+    Kafka's clients may come through a proxy on `kafka_proxy_port`, and from other machines, which
+    reach this one at `kafka_outer_host`.
     """
     name = f"{kind}-{secrets.token_hex(3)}"
     folder = RUNS / name

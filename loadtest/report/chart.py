@@ -32,7 +32,7 @@ TOP: Final = 1.0
 
 class Line(NamedTuple):
     """
-    A line by its points, None where there is no value; `colour` and `look` are page.css's.
+    A line by its points, None where there is no value; `colour` and `look` are drawing.css's.
 
     It is cut where the next point is more than `gap_steps` usual steps away.
     """
